@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Hand-written and non-recursive. One static library a folder of src/, one program a main.cc, one unit-test program a folder.
+# Variables a user may set: BUILD (where objects go), CXX, CXXFLAGS, LDFLAGS, prefix, DESTDIR, CONFIGURE_FLAGS, JPEGS.
+
+BUILD ?= build
+CONFIGURE_FLAGS ?=
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# These goals need no configured tree.
+UNCONFIGURED_GOALS := deps deps-demo deps-check clean distclean help
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
+include config.mk
+endif
+
+config.mk: configure config.mk.in
+	./configure $(CONFIGURE_FLAGS)
+configure: configure.ac
+	autoconf
+
+# Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
+LIBRARIES := base config report envelope registry evidence ledger transport uploader ingestd custody
+LIBS_base := base
+LIBS_config := config $(LIBS_base)
+LIBS_report := report $(LIBS_base)
+LIBS_envelope := envelope $(LIBS_base)
+LIBS_registry := registry $(LIBS_base)
+LIBS_evidence := evidence $(LIBS_base)
+LIBS_ledger := ledger envelope $(LIBS_base)
+LIBS_transport := transport $(LIBS_base)
+LIBS_uploader := uploader transport config report envelope $(LIBS_base)
+LIBS_ingestd := ingestd ledger evidence registry config report envelope $(LIBS_base)
+LIBS_custody := custody ledger evidence registry config report envelope $(LIBS_base)
+
+EXTERN_base := $(FMT_LIBS)
+EXTERN_config := $(BOOST_LIBS)
+EXTERN_envelope := $(CRYPTO_LIBS)
+EXTERN_ledger := $(SQLITE_LIBS)
+EXTERN_transport := $(CURL_LIBS)
+EXTERN_ingestd := $(SECCOMP_LIBS) -lpthread
+EXTERN_uploader := -lpthread
+
+PROGRAM_shutterseal-upload := uploader
+PROGRAM_shutterseal-ingestd := ingestd
+PROGRAM_shutterseal := custody
+PROGRAMS := shutterseal-upload shutterseal-ingestd shutterseal
+PROGRAM_FILES := $(PROGRAMS:%=$(BUILD)/bin/%)
+
+PATH_FLAGS = -DSHUTTERSEAL_VERSION='"$(VERSION)"' -DSHUTTERSEAL_SYSCONFDIR='"$(sysconfdir)"' \
+  -DSHUTTERSEAL_LOCALSTATEDIR='"$(localstatedir)"' -DSHUTTERSEAL_RUNSTATEDIR='"$(runstatedir)"'
+ALL_CXXFLAGS = $(BASE_FLAGS) -I. $(CPPFLAGS) $(FMT_CFLAGS) $(CXXFLAGS) $(PATH_FLAGS) -pthread
+ALL_LDFLAGS = $(BASE_LDFLAGS) $(LDFLAGS) -pthread
+
+sources = $(filter-out %/main.cc,$(wildcard src/$(1)/*.cc))
+objects = $(patsubst %.cc,$(BUILD)/obj/%.o,$(1))
+archives = $(foreach l,$(LIBS_$(1)),$(BUILD)/lib/lib$(l).a)
+externs = $(foreach l,$(LIBS_$(1)),$(EXTERN_$(l)))
+
+all: $(PROGRAM_FILES)
+
+# A change of flags or compiler rebuilds everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CXX) $(ALL_CXXFLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(CXX) $(ALL_CXXFLAGS))' > $@
+
+$(BUILD)/obj/%.o: %.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c -o $@ $<
+
+define library
+$(BUILD)/lib/lib$(1).a: $(call objects,$(call sources,$(1)))
+	@mkdir -p $$(@D)
+	rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LIBRARIES),$(eval $(call library,$(l))))
+
+define program
+$(BUILD)/bin/$(1): $(call objects,src/$(PROGRAM_$(1))/main.cc) $(call archives,$(PROGRAM_$(1)))
+	@mkdir -p $$(@D)
+	$$(CXX) $$(CXXFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $(call externs,$(PROGRAM_$(1)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# test/unit/FOLDER_*_test.cc make build/test/unit-FOLDER.
+UNIT_FOLDERS := $(foreach l,$(LIBRARIES),$(if $(wildcard test/unit/$(l)_*_test.cc),$(l)))
+define unit
+$(BUILD)/test/unit-$(1): $(call objects,$(wildcard test/unit/$(1)_*_test.cc) test/unit/main.cc) $(call archives,$(1))
+	@mkdir -p $$(@D)
+	$$(CXX) $$(CXXFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $(call externs,$(1))
+endef
+$(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
+
+unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
+
+clean:
+	rm -rf $(BUILD)
+distclean: clean
+	rm -rf config.mk config.log config.status configure autom4te.cache
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: all clean distclean unit-programs FORCE
+FORCE:

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one way in which this project makes a file that must survive a power cut. Nothing else calls link, rename or fsync on
+// files that hold evidence, envelopes, keys or state.
+//
+// Calling sequence: CommitGroup g(mode); g.add(...) for each file; g.commit(). After commit() returns, every file of the group is
+// on stable storage under its name, complete. After an Error, or a crash before it returns, a name holds its whole file or nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/base/bytes.h"
+#include "src/base/fd.h"
+
+namespace shutterseal {
+
+enum class SyncMode {
+  each,        // fsync each file: a shared disk (an SD card) where flushing strangers' data would be rude
+  filesystem,  // one syncfs for a group of two or more, where it is known to be honoured (ext4, xfs, btrfs); else as `each`.
+               // FUSE returns 0 from syncfs and syncs nothing, hence the closed list.
+};
+
+enum class Linked {
+  created,
+  identical,  // the name existed with the same bytes: an earlier try, cut between link and what should follow it
+  different,  // the name existed with other bytes: left alone, nothing written
+};
+
+class CommitGroup {
+ public:
+  explicit CommitGroup(SyncMode mode);
+  ~CommitGroup();
+  CommitGroup(const CommitGroup&) = delete;
+  CommitGroup& operator=(const CommitGroup&) = delete;
+
+  // Writes `pieces`, one after the other, into an unnamed file (O_TMPFILE) of the directory, so that a crash leaves no litter.
+  // `dir` must stay open until commit(). `where` names the file in errors.
+  void add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
+  // Sync the data, link each file without overwriting, sync each directory once. One answer per add(), in order.
+  // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean.
+  [[nodiscard]] std::vector<Linked> commit();
+  [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
+
+ private:
+  struct File;
+  void sync_data();
+  SyncMode mode_;
+  std::vector<std::unique_ptr<File>> files_;
+};
+
+// A group of one. Error cannot_create when the name exists with other bytes.
+void commit_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
+void commit_file(const std::string& path, ByteView content, mode_t mode);
+// State that is replaced as a whole: a reader, and a crash, sees the old file or the new one, never a mixture. Temporary name ".NAME.new".
+void replace_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
+void replace_file(const std::string& path, ByteView content, mode_t mode);
+// rename(2) within one file system, refusing to overwrite, both directories synced: for moving, not for making.
+void move_file(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where);
+void sync_dir(int dir, const std::string& where);
+
+}  // namespace shutterseal

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, reading, listing and locking files. Everything is relative to a directory descriptor where a peer may play games
+// with names. Writing that must last is commit.h and nothing else.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/bytes.h"
+#include "src/base/fd.h"
+#include "src/base/time.h"
+
+namespace shutterseal {
+
+// Trusted paths: our own configuration and state. Each throws Error naming the path.
+[[nodiscard]] Fd open_dir(const std::string& path);                   // O_DIRECTORY|O_CLOEXEC
+[[nodiscard]] Fd open_dir_at(int dir, const std::string& name);       // with O_NOFOLLOW
+void make_dirs(const std::string& path, mode_t mode);                 // mkdir -p, each new parent synced; existing: left as it is
+[[nodiscard]] Fd make_dir_at(int dir, const std::string& name, mode_t mode);  // mkdir if missing, the parent synced, opened
+[[nodiscard]] bool exists(const std::string& path);
+// The whole file, at most `limit` octets (else Error data). Missing: Error no_input.
+[[nodiscard]] Bytes read_file(const std::string& path, std::size_t limit);
+[[nodiscard]] Bytes read_file_at(int dir, const std::string& name, std::size_t limit);
+[[nodiscard]] Bytes read_fd(int fd, const std::string& name, std::size_t limit);
+// A file that holds a secret or decides who is trusted: a regular file, owned by this user or root, and not accessible
+// (`Secrecy::secret`) or not writable (`Secrecy::trusted`) by group or others. Checked on the open descriptor. Error permission.
+enum class Secrecy { trusted, secret };
+[[nodiscard]] Bytes read_guarded_file(const std::string& path, std::size_t limit, Secrecy secrecy);
+// Names in a directory, without "." and "..", in no order; `limit` bounds what one pass of a hostile directory costs (0: none).
+[[nodiscard]] std::vector<std::string> list_dir(int dir, std::size_t limit = 0);
+// Everything of `bytes` at the descriptor's position; short writes are continued, errors throw.
+void write_all(int fd, ByteView bytes, const std::string& name);
+void unlink_at(int dir, const std::string& name);  // ENOENT is fine: an earlier try may have done it
+
+// The one hostile open: O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, then fstat. What a peer put there is a value, not an Error:
+// a FIFO does not hang us, a symlink is not followed, a device is not opened twice. System trouble (EMFILE, EIO) throws.
+enum class HostileProblem { none, vanished, not_regular, unreadable };
+struct HostileFile {
+  HostileProblem problem = HostileProblem::none;
+  Fd fd;             // open when problem is none
+  struct stat info{};  // of the descriptor when open; otherwise of the name, without following, when it could be had
+};
+[[nodiscard]] HostileFile open_hostile(int dir, const std::string& name);
+
+// An exclusive flock on PATH (made 0600 if missing), held while the object lives.
+class FileLock {
+ public:
+  [[nodiscard]] static std::optional<FileLock> try_lock(const std::string& path);  // nothing: another process holds it
+  [[nodiscard]] static FileLock wait(const std::string& path);
+
+ private:
+  explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+[[nodiscard]] TimeMs mtime_ms(const struct stat& info) noexcept;
+// Octets that an unprivileged process may still write on the file system of `dir`.
+[[nodiscard]] std::uint64_t free_space(int dir);
+
+}  // namespace shutterseal

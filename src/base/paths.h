@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things are (see FILES in the man pages). --root DIR prefixes every default path and nothing else.
+#pragma once
+
+#include <string>
+
+namespace shutterseal {
+
+struct ServerPaths {
+  std::string config_dir;    // /etc/shutterseal
+  std::string ingestd_conf;  // config_dir/ingestd.conf
+  std::string server_conf;   // config_dir/server.conf: URLs and host-key pins that go into bundles
+  std::string authority;     // config_dir/authority.pem
+  std::string custodians;    // config_dir/custodians/*.pem
+  std::string receipt_key;   // config_dir/receipt.key: private key and its certificate, PEM, mode 0640 root:shutterseal
+  std::string cameras;       // config_dir/cameras: the registry
+  std::string drop;          // /srv/shutterseal/drop
+  std::string state_dir;     // /var/lib/shutterseal
+  std::string evidence, void_dir, quarantine;
+  std::string index;         // state_dir/index.db
+  std::string run_dir;       // /run/shutterseal
+};
+[[nodiscard]] ServerPaths server_paths(const std::string& root);
+
+struct CameraPaths {
+  std::string config;     // /etc/shutterseal/upload.conf
+  std::string state_dir;  // /var/lib/shutterseal-upload
+  std::string keys;       // state_dir/keys
+  std::string spool;      // state_dir/spool
+  std::string capture;    // /var/lib/motion
+};
+[[nodiscard]] CameraPaths camera_paths(const std::string& root);
+
+}  // namespace shutterseal

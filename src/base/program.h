@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame of every main: hardening, one place that turns Errors into a line and an exit code, and the stop signal.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "src/base/fd.h"
+
+namespace shutterseal {
+
+// Calls body(); an Error becomes "NAME: MESSAGE" on stderr and its exit code; std::bad_alloc EX_OSERR; anything else EX_SOFTWARE.
+// Ignores SIGPIPE and hardens the process first.
+[[nodiscard]] int run_main(const char* name, const std::function<int()>& body) noexcept;
+
+// SIGTERM, SIGINT (stop) and SIGHUP (reload) blocked and read from a descriptor: no handler ever runs code.
+// Make it before any thread starts.
+class StopSignal {
+ public:
+  StopSignal();
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }  // readable when a signal is pending
+  [[nodiscard]] bool stop_requested();    // reads what is pending; once true, stays true
+  [[nodiscard]] bool reload_requested();  // true once per SIGHUP
+
+ private:
+  void drain();
+  Fd fd_;
+  bool stop_ = false;
+  bool reload_ = false;
+};
+
+}  // namespace shutterseal

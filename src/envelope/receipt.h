@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receipts (server to camera) and bundles (authority to camera): one CMS SignedData form with the signer's certificate included, whose
+// fingerprint the reader has pinned, over a strict line-by-line text. See shutterseal-envelope(5), RECEIPTS and BUNDLES.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/time.h"
+#include "src/base/verdict.h"
+#include "src/envelope/keys.h"
+
+namespace shutterseal::envelope {
+
+// Stored without a gap from `first` to `last`, each naming the one before it; `last_digest` is the SHA-256 of envelope `last`.
+struct Run {
+  ChainId chain;
+  std::uint64_t first = 0, last = 0;
+  Digest last_digest;
+  friend bool operator==(const Run&, const Run&) = default;
+};
+struct Refusal {
+  std::string name;  // PARCEL name as dropped if it has the form of one, else "-": a hint
+  Digest digest;     // SHA-256 of the whole parcel as received
+  Verdict verdict = Verdict::malformed;
+};
+struct Receipt {
+  CameraId camera;
+  TimeMs time = 0;
+  std::uint64_t number = 0;  // grows with every receipt of this camera: an old one replayed is seen
+  std::vector<Run> runs;         // at most kMostRuns
+  std::vector<Refusal> refusals;  // at most kMostRefusals, newest last
+};
+inline constexpr std::size_t kMostRuns = 512, kMostRefusals = 256, kLargestReceipt = 256 * 1024;
+
+// PEM file with the receipt's private key and its self-signed certificate.
+struct ReceiptKey {
+  PrivateKey key;
+  Certificate certificate;
+  [[nodiscard]] static ReceiptKey from_pem(ByteView pem, const std::string& name);
+};
+[[nodiscard]] Bytes sign_receipt(const Receipt& receipt, const ReceiptKey& key);
+
+// Reading is strict: size, template, fingerprint among `pins`, signature, text. `reason` is one line when nothing was read:
+// "signed by a key that is not pinned", "bad signature", "malformed at line N", "for another camera".
+template <class T>
+struct Reading {
+  std::optional<T> value;
+  std::string reason;
+};
+[[nodiscard]] Reading<Receipt> read_receipt(ByteView bytes, const CameraId& camera, std::span<const Digest> pins);
+
+// What a camera needs to know about its server; changes arrive as a bundle with a higher serial.
+struct Bundle {
+  std::uint64_t serial = 0;  // grows
+  CameraId camera;
+  std::vector<std::string> urls;           // 1..8, sftp:// or ftps://, tried in turn
+  std::vector<std::string> host_key_pins;  // 1..4, "SHA256:…"
+  std::vector<Certificate> tls_authorities;  // 0..4
+  std::vector<Digest> receipt_pins;        // 1..4, SHA-256 of the receipt certificate
+  std::vector<Certificate> custodians;     // 1..16
+  std::vector<Certificate> certificate;    // exactly one: the camera's (a vector only to have an empty state)
+};
+inline constexpr std::size_t kLargestBundle = 128 * 1024;
+
+[[nodiscard]] std::string bundle_text(const Bundle& bundle);                         // the content, also the unsigned draft
+[[nodiscard]] Reading<Bundle> parse_bundle_text(std::string_view text);  // strict; from a draft or a verified bundle
+[[nodiscard]] Bytes sign_bundle(std::string_view text, const PrivateKey& authority_key, const Certificate& authority);
+// SHA-256 of the authority certificate inside, without decoding it: what an operator compares before the first accept.
+[[nodiscard]] std::optional<Digest> bundle_authority(ByteView bytes);
+struct VerifiedBundle {
+  Bundle bundle;
+  Certificate authority;
+};
+// Checks that the camera's certificate and the custodians' are signed by the authority, too.
+[[nodiscard]] Reading<VerifiedBundle> read_bundle(ByteView bytes, const Digest& authority_pin);
+
+}  // namespace shutterseal::envelope

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The index: what is stored, findable by camera and time, and the unbroken runs that receipts speak of. SQLite, WAL, synchronous=FULL
+// (WAL with NORMAL loses commits that were acknowledged). It can always be rebuilt from the evidence.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/time.h"
+#include "src/base/verdict.h"
+#include "src/envelope/envelope.h"
+#include "src/envelope/receipt.h"
+
+namespace shutterseal::ledger {
+
+struct Row {
+  CameraId camera;
+  TimeMs sealed_at = 0;
+  ChainId chain;
+  std::uint64_t sequence = 0;
+  Digest digest;
+  Digest previous;
+  TimeMs received_at = 0;
+  envelope::Kind kind = envelope::Kind::image;
+  Verdict verdict = Verdict::accepted;  // accepted or a stored flag: fork, expired, wrong_recipients
+  std::uint64_t size = 0;
+  std::string note;      // in clear, untrusted
+  std::string location;  // evidence::Location
+};
+
+struct Query {
+  std::optional<CameraId> camera;
+  std::optional<TimeMs> from, to;  // from <= t < to
+  bool by_received = false;        // else by sealed_at
+  std::optional<envelope::Kind> kind;
+};
+
+enum class Access { read_only, read_write };
+
+// One connection; not thread-safe. Errors: Error io / temporary (busy beyond 5 s) / data ("index is corrupt: run 'shutterseal index rebuild'").
+class Index {
+ public:
+  // read_write makes a missing file. A newer format number is refused (Error config); an older one is migrated.
+  Index(const std::string& path, Access access);
+  ~Index();
+
+  void begin();   // BEGIN IMMEDIATE
+  void commit();  // durable when it returns
+  void rollback() noexcept;
+
+  [[nodiscard]] bool contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const;
+  // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
+  // or a successor whose `previous` is not `digest`.
+  [[nodiscard]] bool is_fork(const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
+  // Adds the row and joins it to its chain's runs. False when it was there already. Inside a transaction.
+  bool insert(const Row& row);
+  // Of one camera, most recently grown first, at most `limit`: what its receipt says.
+  [[nodiscard]] std::vector<envelope::Run> runs(const CameraId& camera, std::size_t limit) const;
+  void add_refusal(const CameraId& camera, const envelope::Refusal& refusal, TimeMs when);  // keeps the newest kMostRefusals of a camera
+  [[nodiscard]] std::vector<envelope::Refusal> refusals(const CameraId& camera) const;
+  // Grows by one at each call, durable with the transaction.
+  [[nodiscard]] std::uint64_t next_receipt_number(const CameraId& camera);
+
+  [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const;
+  void find(const Query& query, const std::function<void(const Row&)>& visit) const;  // ordered by camera and time
+  [[nodiscard]] std::optional<TimeMs> newest_received() const;  // where start-up adoption may begin
+  [[nodiscard]] std::uint64_t count() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shutterseal::ledger

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is enrolled, in which state. One folder a camera: cameras/cam-ID/{camera.conf,authorized_keys,signing/FINGERPRINT.pem}.
+// camera.conf is the only state and is replaced atomically; signing/ is only added to. sshd, PAM, the daemon and the commands
+// read it through this code; any configuration tool can roll it out. Certificates are opaque bytes here (no OpenSSL: the PAM module links this).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/bytes.h"
+#include "src/base/ids.h"
+#include "src/base/time.h"
+
+namespace shutterseal::registry {
+
+enum class State { active, suspended, revoked };
+[[nodiscard]] std::string_view state_name(State state) noexcept;
+
+// camera.conf, format 1.
+struct Camera {
+  CameraId id;
+  State state = State::active;
+  unsigned uid = 0;            // of the account cam-ID: a drop by anybody else is not this camera's
+  TimeMs enrolled = 0;
+  std::uint64_t bundle_serial = 0;  // of the newest bundle made for it
+  std::string reason;          // of a suspension or revocation, may be empty
+  std::optional<TimeMs> revoked_at, stolen_at;
+  std::vector<std::string> networks, services;  // as written; judged by the PAM module
+};
+
+class Registry {
+ public:
+  explicit Registry(std::string cameras_dir) : dir_(std::move(cameras_dir)) {}
+
+  // A camera that is not enrolled: nothing. A folder that is unreadable or malformed: Error config naming file and line (fail closed).
+  [[nodiscard]] std::optional<Camera> find(const CameraId& id) const;
+  [[nodiscard]] std::vector<CameraId> list() const;  // sorted; folders whose name is no cam-ID are skipped
+  // The PEM files of signing/, each at most 16 KiB, in name order.
+  struct SigningFile {
+    std::string path;
+    Bytes pem;
+  };
+  [[nodiscard]] std::vector<SigningFile> signing_certificates(const CameraId& id) const;
+  [[nodiscard]] std::string authorized_key(const CameraId& id) const;  // the file's text; empty when missing
+
+  // Changes; the caller is the administrator. enrol makes the whole folder under a temporary name and renames it in place, so that no
+  // reader sees half a camera. Error cannot_create when the id is taken.
+  void enrol(const Camera& camera, std::string_view ssh_public_key, const std::string& fingerprint_hex, std::string_view certificate_pem) const;
+  void add_certificate(const CameraId& id, const std::string& fingerprint_hex, std::string_view pem) const;
+  void store(const Camera& camera) const;  // replaces camera.conf
+
+  // Changes whenever camera.conf or signing/ of this camera did: lets a reader keep what it decoded. Nothing when not enrolled.
+  struct Stamp {
+    std::int64_t conf_time = 0, signing_time = 0;
+    std::uint64_t conf_inode = 0;
+    friend bool operator==(const Stamp&, const Stamp&) = default;
+  };
+  [[nodiscard]] std::optional<Stamp> stamp(const CameraId& id) const;
+
+ private:
+  std::string dir_;
+};
+
+// server.conf, format 1: what goes into bundles.
+struct ServerProfile {
+  std::vector<std::string> urls;           // url = …, 1..8
+  std::vector<std::string> host_key_pins;  // host-key-pin = SHA256:…, 1..4
+};
+[[nodiscard]] ServerProfile read_server_profile(const std::string& path);
+void write_server_profile(const std::string& path, const ServerProfile& profile);
+
+}  // namespace shutterseal::registry

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON for scripts. nlohmann-json is named in this folder alone; report::Json is what programs use.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace shutterseal::report {
+
+using Json = nlohmann::ordered_json;
+// One line (or indented for people); octets that are no UTF-8 become U+FFFD instead of an exception.
+[[nodiscard]] std::string to_text(const Json& value, bool pretty = false);
+
+}  // namespace shutterseal::report

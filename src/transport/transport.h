@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pushing parcels to a drop server and reading the receipt, over libcurl. One object, one connection, reused and closed when idle.
+//
+// SECURITY: no pin, no connection. The server's host key must hash to one of the pins before any credential is sent (libcurl accepts any
+// host key when asked for nothing). Nothing of the server's text reaches an error unescaped. A close status is ignored by libcurl,
+// so success means "the rename was answered", and only a receipt proves that anything arrived.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/bytes.h"
+#include "src/base/secret.h"
+#include "src/base/time.h"
+
+namespace shutterseal::transport {
+
+struct Settings {
+  std::vector<std::string> urls;           // tried in turn; sftp://[user@]host[:port]/[path], IPv6 in brackets
+  std::vector<std::string> host_key_pins;  // "SHA256:…" as ssh-keygen prints them
+  std::string user;                        // unless the URL names one
+  std::string private_key_file;            // encrypted PKCS#8 PEM or OpenSSH
+  std::int64_t connect_timeout_ms = 30'000;
+  std::int64_t stall_timeout_ms = 30'000;   // no octet for so long
+  std::int64_t total_timeout_ms = 600'000;  // one upload
+  std::uint64_t bandwidth = 0;              // octets a second, 0: no cap
+  std::int64_t idle_close_ms = 30'000;
+};
+
+// The octets of an upload: fills `out`, returns how many, 0 at the end; throws Error to abort.
+using Source = std::function<std::size_t(std::span<std::uint8_t> out)>;
+
+enum class Outcome {
+  done,            // for an upload also "the name exists": an earlier try arrived
+  absent,          // fetch: no such file yet
+  unreachable,     // link down, refused, timed out: try again later
+  wrong_host_key,  // not among the pins: nothing was sent
+  login_refused,
+  server_refused,  // permission, disk full, a cut that looks like either (libcurl cannot tell): try again later
+  stopped,         // the stop function said so
+};
+struct Result {
+  Outcome outcome = Outcome::unreachable;
+  std::string detail;  // one escaped line for status and log: host, what, why
+  std::uint64_t sent = 0;
+  std::int64_t elapsed_ms = 0;
+};
+
+class Connection {
+ public:
+  // `stop` is asked often (from the transfer loop); true ends a transfer with Outcome::stopped.
+  Connection(Settings settings, Secret key_passphrase, std::function<bool()> stop);
+  ~Connection();
+  // Writes incoming/.NAME.part afresh (never resumes), then renames it to incoming/NAME without overwriting.
+  [[nodiscard]] Result upload(const std::string& name, std::uint64_t size, const Source& source);
+  // A small file, e.g. "receipts/receipt.p7m"; content valid when done.
+  [[nodiscard]] Result fetch(const std::string& path, std::size_t limit, Bytes& content);
+  void close_if_idle();  // to be called now and then
+  void close();
+  [[nodiscard]] bool is_open() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Splits and checks a URL as bundles carry them; nothing when it is not one that we can use.
+struct Target {
+  std::string scheme, user, host, path;
+  unsigned port = 22;
+};
+[[nodiscard]] std::optional<Target> parse_target(std::string_view url);
+
+}  // namespace shutterseal::transport
