@@ -9,8 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
-# These goals need no configured tree.
-UNCONFIGURED_GOALS := deps deps-demo deps-check clean distclean help
+# demo and check configure by a second make, once what configure looks for is installed.
+UNCONFIGURED_GOALS := deps deps-demo deps-check demo check check-static check-unit check-e2e bench clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -94,6 +94,44 @@ $(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
+# All cores, unless the caller chose.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# What is missing is installed by name and said; `make deps` alone is what a build needs.
+deps:
+	sh scripts/deps.sh build
+deps-demo:
+	sh scripts/deps.sh demo
+deps-check:
+	sh scripts/deps.sh check
+
+# demo and check install first and configure afterwards, hence the second make.
+demo: deps-demo
+	$(SUBMAKE) all
+	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
+check: deps-check
+	$(SUBMAKE) all unit-programs
+	sh test/run.sh $(BUILD) static unit e2e
+check-static: deps-check
+	sh test/run.sh $(BUILD) static
+check-unit: deps-check
+	$(SUBMAKE) unit-programs
+	sh test/run.sh $(BUILD) unit
+check-e2e: deps-check
+	$(SUBMAKE) all
+	sh test/run.sh $(BUILD) e2e
+
+install: all
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(docdir)/examples'
+	install -m 755 $(BUILD)/bin/shutterseal $(BUILD)/bin/shutterseal-upload '$(DESTDIR)$(bindir)'
+	install -m 755 $(BUILD)/bin/shutterseal-ingestd '$(DESTDIR)$(sbindir)'
+	install -m 644 README.md ARCHITECTURE.md SECURITY.md NEWS LICENSE '$(DESTDIR)$(docdir)'
+	install -m 644 etc/*.conf '$(DESTDIR)$(docdir)/examples'
+	for page in man/*.[1-8]; do \
+	  install -D -m 644 "$$page" '$(DESTDIR)$(mandir)'/man"$${page##*.}/$${page##*/}" || exit 1; done
+dist:
+	git archive --prefix=shutterseal-$(VERSION)/ -o shutterseal-$(VERSION).tar.gz HEAD
+
 clean:
 	rm -rf $(BUILD)
 distclean: clean
@@ -101,5 +139,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all clean distclean unit-programs FORCE
+.PHONY: all deps deps-demo deps-check demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs FORCE
 FORCE:

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs, by name, what a list needs on Debian 12 and is missing; says so first. Starts no service, changes no enablement.
+# usage: deps.sh build|demo|check
+set -eu
+here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
+
+build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev libsqlite3-dev libseccomp-dev libfmt-dev
+  libboost-program-options-dev nlohmann-json3-dev doctest-dev"
+demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
+check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 strace shellcheck"
+
+case ${1:-build} in
+  build) wanted=$build_packages ;;
+  demo) wanted="$build_packages $demo_packages" ;;
+  check) wanted="$build_packages $demo_packages $check_packages" ;;
+  *) echo "usage: deps.sh build|demo|check" >&2; exit 64 ;;
+esac
+
+missing=
+for package in $wanted; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing="$missing $package"
+done
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# A package's own start script must not start its service here (sshd, motion): policy-rc.d is the Debian way to say no.
+# It is put in place for the one call of apt-get, and only where there is none.
+install_packages() {
+  policy=/usr/sbin/policy-rc.d
+  ours=no
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod 755 $policy
+    ours=yes
+  fi
+  status=0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || status=$?
+  [ $ours = no ] || as_root rm -f $policy
+  return $status
+}
+
+updated=no
+update_lists() {
+  [ $updated = yes ] || as_root apt-get update -q
+  updated=yes
+}
+
+if [ -n "$missing" ]; then
+  echo "deps: installing:$missing"
+  update_lists
+  # Word splitting is wanted: a list of names.
+  # shellcheck disable=SC2086
+  install_packages $missing
+else
+  echo "deps: nothing is missing"
+fi
+
+# CVE-2026-34182: a libcrypto that accepts a one-octet tag in AuthEnvelopedData is found by what it does, not by its version.
+if ! sh "$here/scripts/check-libcrypto.sh"; then
+  echo "deps: upgrading: openssl libssl3 libssl-dev (this libcrypto accepts a forged AuthEnvelopedData, CVE-2026-34182)"
+  update_lists
+  install_packages openssl libssl3 libssl-dev
+  sh "$here/scripts/check-libcrypto.sh" ||
+    echo "deps: warning: no fixed libcrypto is on offer; stock 'openssl cms -decrypt' on this host accepts forgeries" >&2
+fi
