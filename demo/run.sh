@@ -11,6 +11,7 @@ out=$(CDPATH='' cd "$2" && pwd)
 jpegs=${3:-}
 [ -z "$jpegs" ] || jpegs=$(CDPATH='' cd "$jpegs" && pwd)
 umask 022
+# shellcheck source=test/lib/private-sshd.sh
 . "$here/test/lib/private-sshd.sh"
 
 PATH=$bin:$PATH
