@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/base/log.h"
+
+#include <syslog.h>
+
+#include <cstdio>
+
+#include "src/base/text.h"
+
+namespace shutterseal {
+
+LogLine& LogLine::field(std::string_view key, std::string_view trusted_word) {
+  text_.append(" ").append(key).append("=").append(trusted_word);
+  return *this;
+}
+
+LogLine& LogLine::number(std::string_view key, std::int64_t value) { return field(key, std::to_string(value)); }
+
+LogLine& LogLine::untrusted(std::string_view key, std::string_view text) { return field(key, quote_untrusted(text)); }
+
+Log::Log(const char* name, bool foreground, LogLevel threshold) : name_(name), foreground_(foreground), threshold_(threshold) {
+  if (!foreground_) ::openlog(name_, LOG_PID, LOG_DAEMON);
+}
+
+Log::~Log() {
+  if (!foreground_) ::closelog();
+}
+
+static int priority_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::error: return LOG_ERR;
+    case LogLevel::warning: return LOG_WARNING;
+    case LogLevel::info: return LOG_INFO;
+    case LogLevel::debug: return LOG_DEBUG;
+  }
+  return LOG_ERR;
+}
+
+void Log::write(LogLevel level, std::string_view line) const {
+  if (level > threshold_) return;
+  if (!foreground_) {
+    ::syslog(priority_of(level), "%.*s", static_cast<int>(line.size()), line.data());
+    return;
+  }
+  // One call, so that lines of two threads do not mix.
+  const auto text = std::string(name_) + ": " + std::string(line) + "\n";
+  std::fputs(text.c_str(), stderr);
+}
+
+}  // namespace shutterseal

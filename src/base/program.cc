@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/base/program.h"
+
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "src/base/error.h"
+#include "src/base/secret.h"
+
+namespace shutterseal {
+
+int run_main(const char* name, const std::function<int()>& body) noexcept {
+  try {
+    harden_process();
+    std::signal(SIGPIPE, SIG_IGN);
+    return body();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    return exit_code(error.kind());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: out of memory\n", name);
+    return EX_OSERR;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: internal error: %s\n", name, error.what());
+    return EX_SOFTWARE;
+  } catch (...) {
+    std::fprintf(stderr, "%s: internal error\n", name);
+    return EX_SOFTWARE;
+  }
+}
+
+StopSignal::StopSignal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) throw_errno("cannot block", "signals");
+  fd_ = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd_) throw_errno("cannot open", "signalfd");
+}
+
+void StopSignal::drain() {
+  signalfd_siginfo info{};
+  while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+    (info.ssi_signo == SIGHUP ? reload_ : stop_) = true;
+}
+
+bool StopSignal::stop_requested() {
+  drain();
+  return stop_;
+}
+
+bool StopSignal::reload_requested() {
+  drain();
+  return std::exchange(reload_, false);
+}
+
+}  // namespace shutterseal
