@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommands of shutterseal-upload. Each returns an exit code or throws Error.
+#pragma once
+
+#include "src/uploader/settings.h"
+
+namespace shutterseal::uploader {
+
+[[nodiscard]] int enrol_command(const config::Arguments& arguments);
+[[nodiscard]] int accept_command(const config::Arguments& arguments);
+[[nodiscard]] int run_command(const config::Arguments& arguments);
+[[nodiscard]] int watch_command(const config::Arguments& arguments);
+[[nodiscard]] int status_command(const config::Arguments& arguments);
+[[nodiscard]] int alert_command(const config::Arguments& arguments);
+
+}  // namespace shutterseal::uploader

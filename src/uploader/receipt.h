@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a receipt lets this camera delete, and what it must remember to know that.
+//
+// SECURITY: a receipt is believed about the server's storage, never about our own envelopes. A run counts only from a last digest that
+// this camera computed itself, and downwards only along `previous` links that it sealed itself. An older receipt is ignored.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/envelope/receipt.h"
+#include "src/uploader/spool.h"
+
+namespace shutterseal::uploader {
+
+// Envelopes that were covered and deleted, unbroken: enough to walk past them when a later run ends beyond a hole.
+struct SentRun {
+  ChainId chain;
+  std::uint64_t first = 0, last = 0;
+  Digest last_digest;
+  Digest previous;  // that envelope `first` names
+  friend bool operator==(const SentRun&, const SentRun&) = default;
+};
+inline constexpr std::size_t kMostSentRuns = 256;  // the oldest is forgotten: then a receipt covers less, and the rest is sent again
+
+class SentRuns {
+ public:
+  void add(const SentRun& run);  // joins neighbours
+  [[nodiscard]] bool covers(const ChainId& chain, std::uint64_t sequence) const;
+  [[nodiscard]] const SentRun* ending(const ChainId& chain, std::uint64_t last, const Digest& digest) const;
+  [[nodiscard]] const std::vector<SentRun>& runs() const { return runs_; }
+
+ private:
+  std::vector<SentRun> runs_;
+};
+
+struct ReceiptState {
+  std::uint64_t number = 0;  // of the newest receipt seen
+  TimeMs time = 0;           // the server's
+  SentRuns sent;
+};
+// A missing file is an empty state; Error config for one of a newer format or a damaged one.
+[[nodiscard]] ReceiptState load_receipt_state(const std::string& file);
+void save_receipt_state(const std::string& file, const ReceiptState& state);
+[[nodiscard]] ReceiptState parse_receipt_state(std::string_view text, const std::string& file);
+[[nodiscard]] std::string format_receipt_state(const ReceiptState& state);
+
+struct Covered {
+  EnvelopeName name;
+  Digest previous;
+  bool linked = false;  // previous is known
+};
+// Which envelopes of the spool a run covers, newest first.
+struct SpoolView {
+  std::function<bool(const EnvelopeName&)> contains;
+  std::function<std::optional<Digest>(const EnvelopeName&)> previous;
+};
+[[nodiscard]] std::vector<Covered> covered_by(const envelope::Run& run, const SpoolView& spool, const SentRuns& sent);
+
+}  // namespace shutterseal::uploader

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/uploader/settings.h"
+
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/ids.h"
+#include "src/base/text.h"
+#include "src/config/settings.h"
+
+namespace shutterseal::uploader {
+
+static constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
+static constexpr std::uint64_t kLargestSize = std::uint64_t{1} << 46;
+static constexpr std::int64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHour;
+
+static void bind(config::Settings& table, UploadSettings& settings) {
+  table.text("camera", settings.camera);
+  table.path("capture-dir", settings.capture_dir);
+  table.path("passphrase-file", settings.passphrase_file);
+  table.text("keep", settings.keep_text);
+  table.size("spool-limit", settings.spool_limit, kMebi, kLargestSize);
+  table.size("picture-limit", settings.picture_limit, 1024, 16 * kMebi);
+  table.size("bandwidth", settings.bandwidth, 0, 1024 * kMebi);
+  table.size("parcel-least", settings.parcel_least, 1024, 64 * kMebi);
+  table.size("parcel-most", settings.parcel_most, 1024, 64 * kMebi);
+  table.duration("connect-timeout", settings.connect_timeout_ms, kSecond, kHour);
+  table.duration("stall-timeout", settings.stall_timeout_ms, kSecond, kHour);
+  table.duration("total-timeout", settings.total_timeout_ms, kSecond, kDay);
+  table.duration("idle-close", settings.idle_close_ms, 0, kDay);
+  table.duration("receipt-timeout", settings.receipt_timeout_ms, 0, kDay);
+  table.duration("resend-after", settings.resend_after_ms, kSecond, 30 * kDay);
+  table.text("log-level", settings.log_level_text);
+}
+
+std::optional<Keep> parse_keep(std::string_view text) {
+  Keep keep;
+  if (text == "none") return keep;
+  if (text.empty() || (text.back() >= '0' && text.back() <= '9')) return std::nullopt;
+  if (const auto span = parse_duration_ms(text)) {
+    keep.span_ms = *span;
+  } else if (const auto octets = parse_size(text)) {
+    keep.octets = *octets;
+  } else {
+    return std::nullopt;
+  }
+  return keep;
+}
+
+static std::optional<LogLevel> parse_level(std::string_view text) {
+  if (text == "error") return LogLevel::error;
+  if (text == "warning") return LogLevel::warning;
+  if (text == "info") return LogLevel::info;
+  if (text == "debug") return LogLevel::debug;
+  return std::nullopt;
+}
+
+[[noreturn]] static void refuse(const std::string& file, const std::string& reason) {
+  throw Error(ErrorKind::config, file + ": " + reason);
+}
+
+// What the table cannot say: words, and values that bound each other.
+static void check(UploadSettings& settings, const std::string& file) {
+  if (!settings.camera.empty() && !CameraId::parse(settings.camera)) refuse(file, "'camera' is no camera id");
+  const auto keep = parse_keep(settings.keep_text);
+  if (!keep) refuse(file, "'keep' is none, a time with its unit such as 7d, or a size with its unit such as 1G");
+  settings.keep = *keep;
+  const auto level = parse_level(settings.log_level_text);
+  if (!level) refuse(file, "'log-level' is error, warning, info or debug");
+  settings.log_level = *level;
+  if (settings.parcel_least > settings.parcel_most) refuse(file, "'parcel-least' is larger than 'parcel-most'");
+  if (settings.capture_dir.empty()) refuse(file, "'capture-dir' is empty");
+}
+
+static void place(Context& context) {
+  const auto& paths = context.paths;
+  context.state = paths.state_dir + "/state";
+  context.run_lock = paths.state_dir + "/run.lock";
+  context.chain_lock = paths.state_dir + "/chain.lock";
+  context.signing_key = paths.keys + "/signing.key";
+  context.ssh_key = paths.keys + "/ssh.key";
+  context.request = paths.keys + "/request.pem";
+  context.bundle = paths.keys + "/bundle.p7m";
+  context.authority = paths.keys + "/authority.fingerprint";
+}
+
+Context load_context(const config::Arguments& arguments) {
+  Context context;
+  context.paths = camera_paths(arguments.get("root"));
+  context.settings.capture_dir = context.paths.capture;
+  place(context);
+  config::Settings table;
+  bind(table, context.settings);
+  const auto file = arguments.get("config", context.paths.config);
+  table.read(file, !arguments.has("config"));
+  check(context.settings, file);
+  if (arguments.has("passphrase-file")) context.settings.passphrase_file = arguments.get("passphrase-file");
+  return context;
+}
+
+std::string dump_settings(const Context& context) {
+  auto copy = context.settings;
+  config::Settings table;
+  bind(table, copy);
+  return table.dump();
+}
+
+Secret obtain_passphrase(const Context& context, bool confirm) {
+  return obtain_secret(context.settings.passphrase_file, "shutterseal-passphrase", "passphrase of this camera's keys", confirm);
+}
+
+void make_state_dirs(const Context& context) {
+  make_dirs(context.paths.state_dir, 0700);
+  for (const auto& dir : {context.paths.keys, context.paths.spool, context.paths.spool + "/refused", context.state}) make_dirs(dir, 0700);
+}
+
+}  // namespace shutterseal::uploader
