@@ -106,6 +106,9 @@ struct RequestReading {
 };
 [[nodiscard]] RequestReading read_request_pem(ByteView pem);
 
+[[nodiscard]] std::string encode_base64(ByteView bytes);
+[[nodiscard]] std::optional<Bytes> decode_base64(std::string_view text);  // canonical, at most 64 KiB of text
+
 // Checks an SSH public key line for a camera: ecdsa-sha2-nistp256 on the curve, or ssh-ed25519. Gives it back normalised (no comment, no options).
 [[nodiscard]] std::optional<std::string> normal_ssh_public_key(std::string_view line);
 // "SHA256:…" as ssh-keygen -l prints it, of a line "TYPE BASE64 [COMMENT]": how bundles pin host keys. Nothing when it is no key line.

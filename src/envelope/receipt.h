@@ -63,7 +63,7 @@ struct Bundle {
   std::vector<Certificate> custodians;     // 1..16
   std::vector<Certificate> certificate;    // exactly one: the camera's (a vector only to have an empty state)
 };
-inline constexpr std::size_t kLargestBundle = 128 * 1024;
+inline constexpr std::size_t kLargestBundle = 128 * 1024, kMostCustodians = 16;
 
 [[nodiscard]] std::string bundle_text(const Bundle& bundle);                         // the content, also the unsigned draft
 [[nodiscard]] Reading<Bundle> parse_bundle_text(std::string_view text);  // strict; from a draft or a verified bundle

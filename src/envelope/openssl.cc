@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/envelope/openssl.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+
+#include "src/base/error.h"
+
+namespace shutterseal::envelope {
+
+void throw_openssl(const char* action) {
+  char text[160] = "no reason given";
+  if (const auto code = ERR_get_error()) ERR_error_string_n(code, text, sizeof text);
+  ERR_clear_error();
+  throw Error(ErrorKind::internal, std::string("cannot ") + action + ": " + text);
+}
+
+void require(bool success, const char* action) {
+  if (!success) throw_openssl(action);
+}
+
+PkeyPtr public_key_of(const Point& point) {
+  OSSL_PARAM params[3] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>("P-256"), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, const_cast<std::uint8_t*>(point.data()), point.size()),
+      OSSL_PARAM_construct_end()};
+  const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    ERR_clear_error();
+  PkeyPtr owned(key);
+  const PkeyCtxPtr check(owned ? EVP_PKEY_CTX_new(owned.get(), nullptr) : nullptr);
+  if (!check || EVP_PKEY_public_check(check.get()) != 1) {
+    ERR_clear_error();
+    return nullptr;
+  }
+  return owned;
+}
+
+Point point_of(EVP_PKEY* key) {
+  Point point{};
+  std::size_t size = 0;
+  char group[64] = "";
+  if (EVP_PKEY_get_group_name(key, group, sizeof group, nullptr) != 1 || std::string_view(group) != "prime256v1" ||
+      EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1 ||
+      EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &size) != 1 ||
+      size != point.size()) {
+    ERR_clear_error();
+    throw Error(ErrorKind::data, "not a P-256 key");
+  }
+  return point;
+}
+
+// Replaces s by n - s when it is the larger one: of the two signatures that verify, an envelope may carry one.
+static Bytes make_low_s(ByteView signature) {
+  const std::uint8_t* at = signature.data();
+  const EcdsaSigPtr parsed(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature.size())));
+  const std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  require(parsed && group, "read a signature");
+  const BIGNUM* order = EC_GROUP_get0_order(group.get());
+  BnPtr r(BN_dup(ECDSA_SIG_get0_r(parsed.get()))), s(BN_dup(ECDSA_SIG_get0_s(parsed.get()))), half(BN_new());
+  require(r && s && half && BN_rshift1(half.get(), order) == 1, "compute a signature");
+  if (BN_cmp(s.get(), half.get()) > 0) require(BN_sub(s.get(), order, s.get()) == 1, "compute a signature");
+  require(ECDSA_SIG_set0(parsed.get(), r.release(), s.release()) == 1, "compute a signature");
+  std::uint8_t* out = nullptr;
+  const int size = i2d_ECDSA_SIG(parsed.get(), &out);
+  require(size > 0, "write a signature");
+  Bytes result(out, out + size);
+  OPENSSL_free(out);
+  return result;
+}
+
+Bytes sign_low_s(EVP_PKEY* key, ByteView data) {
+  const MdCtxPtr context(EVP_MD_CTX_new());
+  Bytes signature(128);
+  std::size_t size = signature.size();
+  require(context && EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+              EVP_DigestSign(context.get(), signature.data(), &size, data.data(), data.size()) == 1,
+          "sign");
+  return make_low_s(ByteView(signature).first(size));
+}
+
+bool verify_signature(EVP_PKEY* key, ByteView data, ByteView signature) {
+  const MdCtxPtr context(EVP_MD_CTX_new());
+  require(context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1, "verify a signature");
+  const bool good = EVP_DigestVerify(context.get(), signature.data(), signature.size(), data.data(), data.size()) == 1;
+  ERR_clear_error();
+  return good;
+}
+
+}  // namespace shutterseal::envelope

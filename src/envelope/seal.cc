@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sealing in one buffer: the picture lies where it will be encrypted; each layer's head is written in front, its tail behind.
+#include <algorithm>
+
+#include "src/base/error.h"
+#include "src/envelope/cipher.h"
+#include "src/envelope/signed_data.h"
+
+namespace shutterseal::envelope {
+
+static constexpr std::size_t kRoomInFront = 512, kRoomARecipient = 256, kRoomBehind = 2048 + kLargestCertificate;
+
+PictureBuffer::PictureBuffer(std::size_t content_size, std::size_t recipients)
+    : content_at_(kRoomInFront + kRoomARecipient * recipients), content_size_(content_size) {
+  storage_.resize(content_at_ + content_size + kRoomBehind);
+}
+
+std::span<std::uint8_t> PictureBuffer::content() noexcept { return std::span(storage_).subspan(content_at_, content_size_); }
+
+struct Sealer::Impl {
+  PrivateKey key;
+  Certificate certificate;
+  std::vector<std::pair<PkeyPtr, Ski>> custodians;
+};
+
+Sealer::Sealer(PrivateKey key, Certificate certificate, std::vector<Certificate> custodians)
+    : impl_(std::make_unique<Impl>(Impl{std::move(key), std::move(certificate), {}})) {
+  if (impl_->key.public_point() != impl_->certificate.point)
+    throw Error(ErrorKind::data, "the camera's certificate is not that of its signing key");
+  for (const auto& custodian : custodians) {
+    auto public_key = public_key_of(custodian.point);
+    require(public_key != nullptr, "use a custodian's key");
+    impl_->custodians.emplace_back(std::move(public_key), custodian.ski);
+  }
+  if (custodians.empty() || custodians.size() > kMostRecipients) throw Error(ErrorKind::data, "an envelope has 1 to 16 custodians");
+}
+
+Sealer::~Sealer() = default;
+std::size_t Sealer::recipients() const noexcept { return impl_->custodians.size(); }
+
+// The growing message inside its buffer.
+class Wrapping {
+ public:
+  Wrapping(Bytes& storage, std::size_t at, std::size_t size) : storage_(storage), at_(at), size_(size) {}
+  std::span<std::uint8_t> view() { return std::span(storage_).subspan(at_, size_); }
+  void wrap(const Bytes& head, const Bytes& tail) {
+    SHUTTERSEAL_BUG_UNLESS(head.size() <= at_ && at_ + size_ + tail.size() <= storage_.size());
+    std::copy(head.begin(), head.end(), storage_.begin() + static_cast<std::ptrdiff_t>(at_ - head.size()));
+    std::copy(tail.begin(), tail.end(), storage_.begin() + static_cast<std::ptrdiff_t>(at_ + size_));
+    at_ -= head.size();
+    size_ += head.size() + tail.size();
+  }
+  [[nodiscard]] std::size_t at() const { return at_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  Bytes& storage_;
+  std::size_t at_, size_;
+};
+
+static void sign_layer(Wrapping& message, const SignerIdentity& signer, Extra extra, ByteView value, TimeMs time) {
+  const auto frame = frame_signed_data(sha256(message.view()), message.size(), signer, extra, value, time);
+  message.wrap(frame.head, frame.tail);
+}
+
+static void encrypt_layer(Wrapping& message, const std::vector<std::pair<PkeyPtr, Ski>>& custodians) {
+  ContentKey key;
+  auto random = random_octets(key.octets.size());
+  std::copy(random.begin(), random.end(), key.octets.begin());
+  wipe(random.data(), random.size());
+  std::vector<Recipient> recipients;
+  for (const auto& [public_key, ski] : custodians) recipients.push_back(wrap_for(public_key.get(), ski, key));
+  const auto nonce = random_octets(kNonce);
+  Bytes tag(kTag);
+  encrypt_gcm(key, nonce, message.view(), tag);
+  const auto frame = frame_middle(encode_recipients(recipients), nonce, message.size(), tag);
+  message.wrap(frame.head, frame.tail);
+}
+
+Sealed Sealer::seal(const Passage& passage, const Capture& capture, PictureBuffer&& picture) const {
+  SHUTTERSEAL_BUG_UNLESS(passage.camera == capture.camera && passage.chain == capture.chain && passage.sequence == capture.sequence);
+  const auto passage_der = encode_passage(passage), capture_der = encode_capture(capture);
+  SHUTTERSEAL_BUG_UNLESS(read_passage(passage_der) && read_capture(capture_der));
+  const auto time = passage.sealed_at - passage.sealed_at % 1000;
+  const auto& certificate = impl_->certificate;
+  SignerIdentity signer{impl_->key.impl().key.get(), certificate.ski, certificate.fingerprint, certificate.der};
+  Wrapping message(picture.storage_, picture.content_at_, picture.content_size_);
+  sign_layer(message, signer, Extra::capture, capture_der, time);
+  encrypt_layer(message, impl_->custodians);
+  signer.include = {};
+  sign_layer(message, signer, Extra::passage, passage_der, time);
+  const auto digest = sha256(message.view());
+  return Sealed{std::move(picture.storage_), message.at(), message.size(), digest};
+}
+
+}  // namespace shutterseal::envelope
