@@ -70,8 +70,9 @@ class Index {
   [[nodiscard]] std::optional<TimeMs> newest_received() const;  // where start-up adoption may begin
   [[nodiscard]] std::uint64_t count() const;
 
- private:
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

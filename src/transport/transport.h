@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@
 namespace shutterseal::transport {
 
 struct Settings {
-  std::vector<std::string> urls;           // tried in turn; sftp://[user@]host[:port]/[path], IPv6 in brackets
+  std::vector<std::string> urls;           // tried in turn; sftp://[user@]host[:port]/[path/], the path below the login's directory, IPv6 in brackets
   std::vector<std::string> host_key_pins;  // "SHA256:…" as ssh-keygen prints them
   std::string user;                        // unless the URL names one
   std::string private_key_file;            // encrypted PKCS#8 PEM or OpenSSH
@@ -33,6 +34,7 @@ struct Settings {
 
 // The octets of an upload: fills `out`, returns how many, 0 at the end; throws Error to abort.
 using Source = std::function<std::size_t(std::span<std::uint8_t> out)>;
+using SourceOpener = std::function<Source()>;  // from the first octet: asked again for each try
 
 enum class Outcome {
   done,            // for an upload also "the name exists": an earlier try arrived
@@ -56,15 +58,16 @@ class Connection {
   Connection(Settings settings, Secret key_passphrase, std::function<bool()> stop);
   ~Connection();
   // Writes incoming/.NAME.part afresh (never resumes), then renames it to incoming/NAME without overwriting.
-  [[nodiscard]] Result upload(const std::string& name, std::uint64_t size, const Source& source);
+  [[nodiscard]] Result upload(const std::string& name, std::uint64_t size, const SourceOpener& open);
   // A small file, e.g. "receipts/receipt.p7m"; content valid when done.
   [[nodiscard]] Result fetch(const std::string& path, std::size_t limit, Bytes& content);
   void close_if_idle();  // to be called now and then
   void close();
   [[nodiscard]] bool is_open() const;
 
- private:
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

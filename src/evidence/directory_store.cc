@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evidence in a directory tree on ext4, xfs or btrfs.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+#include "src/evidence/evidence.h"
+
+namespace shutterseal::evidence {
+
+static constexpr mode_t kFileMode = 0440, kDirMode = 0750;
+static constexpr std::size_t kMostOpenHours = 256;
+static constexpr std::string_view kSuffix = ".p7m";
+
+static std::string hour_of(const CameraId& camera, TimeMs received) {
+  return camera.account() + "/" + format_utc(received, "%Y-%m-%d/%H");
+}
+
+static std::string name_of(const Item& item) {
+  return std::to_string(item.received_at) + "-" + item.chain.hex().substr(0, 8) + "-" + std::to_string(item.sequence) + "-" +
+         item.digest.hex().substr(0, 16) + std::string(kSuffix);
+}
+
+static bool is_hex(std::string_view text, std::size_t size) { return from_hex(text, size / 2).has_value(); }
+
+static std::optional<Store::Found> parse_name(const CameraId& camera, const std::string& hour, const std::string& name) {
+  if (!name.ends_with(kSuffix)) return std::nullopt;
+  const auto parts = split(std::string_view(name).substr(0, name.size() - kSuffix.size()), '-');
+  if (parts.size() != 4) return std::nullopt;
+  const auto received = parse_decimal(parts[0], kLargestInteger), sequence = parse_decimal(parts[2], kLargestInteger);
+  if (!received || !sequence || *sequence == 0 || !is_hex(parts[1], 8) || !is_hex(parts[3], 16)) return std::nullopt;
+  return Store::Found{hour + "/" + name, camera, static_cast<TimeMs>(*received), std::string(parts[1]), *sequence, std::string(parts[3])};
+}
+
+// Directory descriptors of the hours written to lately: shared, so that a group keeps its own while another evicts them.
+class Hours {
+ public:
+  explicit Hours(int root) : root_(root) {}
+  std::shared_ptr<Fd> open(const std::string& hour) {
+    const std::lock_guard guard(mutex_);
+    auto& known = open_[hour];
+    if (known) return known;
+    Fd dir = open_dir_at(root_, ".");
+    for (const auto part : split(hour, '/')) dir = make_dir_at(dir.get(), std::string(part), kDirMode);
+    auto made = std::make_shared<Fd>(std::move(dir));
+    known = made;
+    if (open_.size() > kMostOpenHours) open_.clear();
+    return made;
+  }
+
+ private:
+  int root_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Fd>> open_;
+};
+
+class DirectoryStore : public Store {
+ public:
+  explicit DirectoryStore(const std::string& directory) : path_(directory), root_(open_dir(directory)), hours_(root_.get()) {}
+
+  std::vector<Location> put(const std::vector<Item>& group) override {
+    CommitGroup commit(SyncMode::filesystem);
+    std::vector<std::shared_ptr<Fd>> held;
+    std::vector<Location> locations;
+    for (const auto& item : group) {
+      const auto hour = hour_of(item.camera, item.received_at);
+      const auto name = name_of(item);
+      held.push_back(hours_.open(hour));
+      locations.push_back(hour + "/" + name);
+      commit.add(held.back()->get(), name, {item.content}, kFileMode, path_ + "/" + locations.back());
+    }
+    const auto linked = commit.commit();
+    for (std::size_t i = 0; i < linked.size(); ++i)
+      if (linked[i] == Linked::different)
+        throw Error(ErrorKind::io, "evidence '" + path_ + "/" + locations[i] + "' exists with other bytes");
+    return locations;
+  }
+
+  Bytes get(const Location& location, std::size_t limit) const override { return read_file_at(root_.get(), location, limit); }
+
+  void walk(TimeMs since, const std::function<void(const Found&)>& visit,
+            const std::function<void(const std::string&)>& stranger) const override {
+    for (const auto& name : sorted(path_)) {
+      const auto camera = CameraId::from_account(name);
+      if (camera)
+        walk_camera(*camera, since, visit, stranger);
+      else if (stranger)
+        stranger(name);
+    }
+  }
+
+  void remove(const Location& location) override {
+    unlink_at(root_.get(), location);
+    const auto slash = location.find_last_of('/');
+    sync_dir(open_dir(path_ + "/" + location.substr(0, slash)).get(), path_ + "/" + location);
+  }
+
+  std::uint64_t free_space() const override { return shutterseal::free_space(root_.get()); }
+
+ private:
+  static std::vector<std::string> sorted(const std::string& dir) {
+    auto names = list_dir(open_dir(dir).get());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  // Names sort as times do, so whole days and hours before `since` are never listed.
+  void walk_camera(const CameraId& camera, TimeMs since, const std::function<void(const Found&)>& visit,
+                   const std::function<void(const std::string&)>& stranger) const {
+    const auto first_day = format_utc(since, "%Y-%m-%d"), first_hour = format_utc(since, "%H");
+    for (const auto& day : sorted(path_ + "/" + camera.account())) {
+      if (day < first_day) continue;
+      for (const auto& hour : sorted(path_ + "/" + camera.account() + "/" + day))
+        if (day != first_day || hour >= first_hour) walk_hour(camera, camera.account() + "/" + day + "/" + hour, since, visit, stranger);
+    }
+  }
+  void walk_hour(const CameraId& camera, const std::string& hour, TimeMs since, const std::function<void(const Found&)>& visit,
+                 const std::function<void(const std::string&)>& stranger) const {
+    for (const auto& name : sorted(path_ + "/" + hour)) {
+      const auto found = parse_name(camera, hour, name);
+      if (found && found->received_at >= since) visit(*found);
+      if (!found && stranger) stranger(hour + "/" + name);
+    }
+  }
+
+  std::string path_;
+  Fd root_;
+  Hours hours_;
+};
+
+std::unique_ptr<Store> open_directory_store(const std::string& directory) {
+  make_dirs(directory, kDirMode);
+  return std::make_unique<DirectoryStore>(directory);
+}
+
+}  // namespace shutterseal::evidence

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ledger/index.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "src/base/error.h"
+
+namespace shutterseal::ledger {
+
+static constexpr int kFormat = 1;
+static constexpr int kBusyMs = 5000;
+
+// Rows cluster by camera and time, which is what people ask for (cold reads: a WITHOUT ROWID table touches a few pages, a rowid
+// table one page a row). runs: maximal unbroken stretches; `head` is the `previous` that the first of a run names.
+static constexpr const char* kSchema = R"(
+CREATE TABLE envelope (
+  camera TEXT NOT NULL, sealed_at INTEGER NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL,
+  previous BLOB NOT NULL, received_at INTEGER NOT NULL, kind INTEGER NOT NULL, verdict INTEGER NOT NULL, size INTEGER NOT NULL,
+  note TEXT NOT NULL, location TEXT NOT NULL,
+  PRIMARY KEY (camera, sealed_at, chain, sequence, digest)) WITHOUT ROWID;
+CREATE UNIQUE INDEX envelope_place ON envelope (chain, sequence, digest);
+CREATE INDEX envelope_digest ON envelope (digest);
+CREATE INDEX envelope_received ON envelope (received_at);
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY, camera TEXT NOT NULL, chain BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  head BLOB NOT NULL, tip BLOB NOT NULL, grown INTEGER NOT NULL);
+CREATE INDEX run_end ON run (chain, last);
+CREATE INDEX run_start ON run (chain, first);
+CREATE INDEX run_camera ON run (camera, grown);
+CREATE TABLE refusal (
+  id INTEGER PRIMARY KEY, camera TEXT NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL, verdict INTEGER NOT NULL, time INTEGER NOT NULL,
+  UNIQUE (camera, digest, name));
+CREATE TABLE counter (camera TEXT PRIMARY KEY, receipts INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+)";
+
+struct Index::Impl {
+  sqlite3* db = nullptr;
+  std::string path;
+  mutable std::vector<std::pair<const char*, sqlite3_stmt*>> prepared;  // by address of the SQL literal
+  ~Impl() {
+    for (const auto& [sql, statement] : prepared) sqlite3_finalize(statement);
+    sqlite3_close(db);
+  }
+  [[noreturn]] void fail(int code) const {
+    const auto primary = code & 0xff;
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+      throw Error(ErrorKind::data, "the index '" + path + "' is corrupt: move it away and run 'shutterseal index rebuild'");
+    const auto kind = primary == SQLITE_BUSY || primary == SQLITE_LOCKED ? ErrorKind::temporary
+                      : primary == SQLITE_CANTOPEN                        ? ErrorKind::no_input
+                      : primary == SQLITE_READONLY || primary == SQLITE_PERM ? ErrorKind::permission
+                                                                            : ErrorKind::io;
+    throw Error(kind, "the index '" + path + "': " + sqlite3_errstr(code));
+  }
+  void check(int code) const {
+    if (code != SQLITE_OK) fail(code);
+  }
+  void run(const char* sql) const { check(sqlite3_exec(db, sql, nullptr, nullptr, nullptr)); }
+};
+
+// One prepared statement in use: bound by position, stepped, reset at the end of its scope.
+class Statement {
+ public:
+  Statement(const Index::Impl& impl, const char* sql);
+  ~Statement() { sqlite3_reset(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& text(std::string_view value) {
+    return check(sqlite3_bind_text(statement_, ++bound_, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT));
+  }
+  Statement& number(std::int64_t value) { return check(sqlite3_bind_int64(statement_, ++bound_, value)); }
+  Statement& number(std::uint64_t value) { return number(static_cast<std::int64_t>(value)); }
+  template <std::size_t N, class Tag>
+  Statement& octets(const Octets<N, Tag>& value) {
+    return check(sqlite3_bind_blob(statement_, ++bound_, value.octets.data(), static_cast<int>(N), SQLITE_TRANSIENT));
+  }
+  bool step() {
+    const auto code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code != SQLITE_DONE) impl_.fail(code);
+    return false;
+  }
+  [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  [[nodiscard]] std::uint64_t natural(int column) const { return static_cast<std::uint64_t>(integer(column)); }
+  [[nodiscard]] std::string string(int column) const {
+    const auto* octets = sqlite3_column_text(statement_, column);
+    return octets ? std::string(reinterpret_cast<const char*>(octets), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))) : "";
+  }
+  template <class T>
+  [[nodiscard]] T blob(int column) const {
+    const auto* octets = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+    const auto value = T::from_view({octets, octets ? static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)) : 0});
+    if (!value) impl_.fail(SQLITE_CORRUPT);
+    return *value;
+  }
+
+ private:
+  Statement& check(int code) {
+    impl_.check(code);
+    return *this;
+  }
+  const Index::Impl& impl_;
+  sqlite3_stmt* statement_ = nullptr;
+  int bound_ = 0;
+};
+
+Statement::Statement(const Index::Impl& impl, const char* sql) : impl_(impl) {
+  for (const auto& [known, statement] : impl.prepared)
+    if (known == sql) statement_ = statement;
+  if (statement_) return;
+  impl.check(sqlite3_prepare_v3(impl.db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
+  impl.prepared.emplace_back(sql, statement_);
+}
+
+// ---- opening ------------------------------------------------------------------------------------------------------------------
+
+static int user_version(const Index::Impl& impl) {
+  Statement query(impl, "PRAGMA user_version");
+  return query.step() ? static_cast<int>(query.integer(0)) : 0;
+}
+
+static void make_schema(const Index::Impl& impl) {
+  impl.run("BEGIN IMMEDIATE");
+  if (user_version(impl) == 0) impl.run(kSchema);  // another process may have made it meanwhile
+  impl.run("COMMIT");
+}
+
+Index::Index(const std::string& path, Access access) : impl_(std::make_unique<Impl>()) {
+  impl_->path = path;
+  const auto flags = access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  impl_->check(sqlite3_open_v2(path.c_str(), &impl_->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr));
+  impl_->check(sqlite3_busy_timeout(impl_->db, kBusyMs));
+  if (access == Access::read_write) {
+    impl_->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (user_version(*impl_) == 0) make_schema(*impl_);
+  }
+  const auto version = user_version(*impl_);
+  if (version > kFormat)
+    throw Error(ErrorKind::config, "the index '" + path + "' has format " + std::to_string(version) + ", newer than this program");
+}
+
+Index::~Index() = default;
+
+void Index::begin() { impl_->run("BEGIN IMMEDIATE"); }
+void Index::commit() { impl_->run("COMMIT"); }
+void Index::rollback() noexcept { static_cast<void>(sqlite3_exec(impl_->db, "ROLLBACK", nullptr, nullptr, nullptr)); }
+
+// ---- questions of the pipeline ----------------------------------------------------------------------------------------------------
+
+bool Index::contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const {
+  Statement query(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest = ?");
+  return query.octets(chain).number(sequence).octets(digest).step();
+}
+
+bool Index::is_fork(const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const {
+  Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ?");
+  if (place.octets(chain).number(sequence).octets(digest).step()) return true;
+  // Contradicted only when neighbours are stored and none of them fits: of two branches each fits one.
+  Statement before(*impl_, "SELECT count(*), count(CASE WHEN digest = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ?");
+  static_cast<void>(before.octets(previous).octets(chain).number(sequence - 1).step());
+  if (before.integer(0) > 0 && before.integer(1) == 0) return true;
+  Statement after(*impl_, "SELECT count(*), count(CASE WHEN previous = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ?");
+  static_cast<void>(after.octets(digest).octets(chain).number(sequence + 1).step());
+  return after.integer(0) > 0 && after.integer(1) == 0;
+}
+
+struct StoredRun {
+  std::int64_t id = 0;
+  std::uint64_t first = 0, last = 0;
+  Digest head, tip;
+};
+
+static std::optional<StoredRun> find_run(Statement& query) {
+  if (!query.step()) return std::nullopt;
+  return StoredRun{query.integer(0), query.natural(1), query.natural(2), query.blob<Digest>(3), query.blob<Digest>(4)};
+}
+
+static void drop_run(const Index::Impl& impl, std::int64_t id) {
+  Statement remove(impl, "DELETE FROM run WHERE id = ?");
+  static_cast<void>(remove.number(id).step());
+}
+
+// Joins the row with the run that ends just before it and the one that begins just behind it, where `previous` agrees.
+static void join_runs(const Index::Impl& impl, const Row& row) {
+  StoredRun joined{0, row.sequence, row.sequence, row.previous, row.digest};
+  Statement before(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND last = ? AND tip = ? LIMIT 1");
+  if (const auto run = find_run(before.octets(row.chain).number(row.sequence - 1).octets(row.previous))) {
+    joined.first = run->first;
+    joined.head = run->head;
+    drop_run(impl, run->id);
+  }
+  Statement after(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND first = ? AND head = ? LIMIT 1");
+  if (const auto run = find_run(after.octets(row.chain).number(row.sequence + 1).octets(row.digest))) {
+    joined.last = run->last;
+    joined.tip = run->tip;
+    drop_run(impl, run->id);
+  }
+  Statement add(impl,
+                "INSERT INTO run (camera, chain, first, last, head, tip, grown) "
+                "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(grown), 0) + 1 FROM run))");
+  add.text(row.camera.text()).octets(row.chain).number(joined.first).number(joined.last);
+  static_cast<void>(add.octets(joined.head).octets(joined.tip).step());
+}
+
+bool Index::insert(const Row& row) {
+  Statement add(*impl_,
+                "INSERT INTO envelope (camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  add.text(row.camera.text()).number(row.sealed_at).octets(row.chain).number(row.sequence).octets(row.digest).octets(row.previous);
+  add.number(row.received_at).number(static_cast<std::int64_t>(row.kind)).number(static_cast<std::int64_t>(row.verdict));
+  static_cast<void>(add.number(row.size).text(row.note).text(row.location).step());
+  if (sqlite3_changes(impl_->db) == 0) return false;
+  join_runs(*impl_, row);
+  return true;
+}
+
+std::vector<envelope::Run> Index::runs(const CameraId& camera, std::size_t limit) const {
+  Statement query(*impl_, "SELECT chain, first, last, tip FROM run WHERE camera = ? ORDER BY grown DESC LIMIT ?");
+  query.text(camera.text()).number(static_cast<std::uint64_t>(limit));
+  std::vector<envelope::Run> runs;
+  while (query.step()) runs.push_back({query.blob<ChainId>(0), query.natural(1), query.natural(2), query.blob<Digest>(3)});
+  return runs;
+}
+
+void Index::add_refusal(const CameraId& camera, const envelope::Refusal& refusal, TimeMs when) {
+  Statement add(*impl_, "INSERT OR REPLACE INTO refusal (camera, name, digest, verdict, time) VALUES (?, ?, ?, ?, ?)");
+  add.text(camera.text()).text(refusal.name).octets(refusal.digest).number(static_cast<std::int64_t>(refusal.verdict));
+  static_cast<void>(add.number(when).step());
+  Statement prune(*impl_,
+                  "DELETE FROM refusal WHERE camera = ?1 AND id NOT IN (SELECT id FROM refusal WHERE camera = ?1 ORDER BY id DESC LIMIT ?2)");
+  static_cast<void>(prune.text(camera.text()).number(static_cast<std::uint64_t>(envelope::kMostRefusals)).step());
+}
+
+std::vector<envelope::Refusal> Index::refusals(const CameraId& camera) const {
+  Statement query(*impl_, "SELECT name, digest, verdict FROM refusal WHERE camera = ? ORDER BY id");
+  query.text(camera.text());
+  std::vector<envelope::Refusal> refusals;
+  while (query.step()) refusals.push_back({query.string(0), query.blob<Digest>(1), static_cast<Verdict>(query.integer(2))});
+  return refusals;
+}
+
+// Never below the clock: an index that was lost and rebuilt must not number its receipts from one again, or the cameras,
+// which ignore what looks older, would wait for ever.
+std::uint64_t Index::next_receipt_number(const CameraId& camera) {
+  Statement grow(*impl_,
+                 "INSERT INTO counter (camera, receipts) VALUES (?1, ?2) "
+                 "ON CONFLICT (camera) DO UPDATE SET receipts = max(receipts + 1, ?2) RETURNING receipts");
+  static_cast<void>(grow.text(camera.text()).number(now_ms()).step());
+  return grow.natural(0);
+}
+
+// ---- questions of people ------------------------------------------------------------------------------------------------------
+
+#define SHUTTERSEAL_ROW \
+  "SELECT camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location FROM envelope "
+
+static Row read_row(const Index::Impl& impl, const Statement& query) {
+  const auto camera = CameraId::parse(query.string(0));
+  if (!camera) impl.fail(SQLITE_CORRUPT);
+  return Row{.camera = *camera,
+             .sealed_at = query.integer(1),
+             .chain = query.blob<ChainId>(2),
+             .sequence = query.natural(3),
+             .digest = query.blob<Digest>(4),
+             .previous = query.blob<Digest>(5),
+             .received_at = query.integer(6),
+             .kind = static_cast<envelope::Kind>(query.integer(7)),
+             .verdict = static_cast<Verdict>(query.integer(8)),
+             .size = query.natural(9),
+             .note = query.string(10),
+             .location = query.string(11)};
+}
+
+std::optional<Row> Index::find_digest(const Digest& digest) const {
+  Statement query(*impl_, SHUTTERSEAL_ROW "WHERE digest = ? LIMIT 1");
+  if (!query.octets(digest).step()) return std::nullopt;
+  return read_row(*impl_, query);
+}
+
+static constexpr TimeMs kEver = static_cast<TimeMs>(kLargestInteger);
+
+// Spelled out per shape, so that each uses its key: an OR over "camera or all" would scan everything.
+static const char* sql_for(const Query& query) {
+  if (query.by_received)
+    return query.camera ? SHUTTERSEAL_ROW "WHERE camera = ?4 AND received_at >= ?1 AND received_at < ?2 AND (?3 < 0 OR kind = ?3) ORDER BY received_at, sequence"
+                        : SHUTTERSEAL_ROW "WHERE received_at >= ?1 AND received_at < ?2 AND (?3 < 0 OR kind = ?3) ORDER BY camera, received_at, sequence";
+  return query.camera ? SHUTTERSEAL_ROW "WHERE camera = ?4 AND sealed_at >= ?1 AND sealed_at < ?2 AND (?3 < 0 OR kind = ?3) ORDER BY sealed_at, chain, sequence"
+                      : SHUTTERSEAL_ROW "WHERE sealed_at >= ?1 AND sealed_at < ?2 AND (?3 < 0 OR kind = ?3) ORDER BY camera, sealed_at, chain, sequence";
+}
+
+void Index::find(const Query& query, const std::function<void(const Row&)>& visit) const {
+  Statement rows(*impl_, sql_for(query));
+  rows.number(query.from.value_or(0)).number(query.to.value_or(kEver)).number(query.kind ? static_cast<std::int64_t>(*query.kind) : -1);
+  if (query.camera) rows.text(query.camera->text());
+  while (rows.step()) visit(read_row(*impl_, rows));
+}
+
+std::optional<TimeMs> Index::newest_received() const {
+  Statement query(*impl_, "SELECT received_at FROM envelope ORDER BY received_at DESC LIMIT 1");
+  if (!query.step()) return std::nullopt;
+  return query.integer(0);
+}
+
+std::uint64_t Index::count() const {
+  Statement query(*impl_, "SELECT count(*) FROM envelope");
+  static_cast<void>(query.step());
+  return query.natural(0);
+}
+
+}  // namespace shutterseal::ledger

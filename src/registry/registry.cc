@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/registry/registry.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
+#include "src/base/text.h"
+
+namespace shutterseal::registry {
+
+static constexpr std::size_t kLargestPem = 16 * 1024;
+static constexpr std::uint64_t kLargestUid = 0xfffffffe;
+
+std::string_view state_name(State state) noexcept {
+  switch (state) {
+    case State::active: return "active";
+    case State::suspended: return "suspended";
+    case State::revoked: return "revoked";
+  }
+  return "revoked";
+}
+
+static std::optional<State> parse_state(std::string_view name) {
+  for (const auto state : {State::active, State::suspended, State::revoked})
+    if (state_name(state) == name) return state;
+  return std::nullopt;
+}
+
+// ---- camera.conf --------------------------------------------------------------------------------------------------------------
+
+// One entry of a file, and how to complain about it.
+struct Line {
+  const KeyValue& entry;
+  const std::string& file;
+  [[noreturn]] void refuse(const std::string& what) const {
+    fail_at(file, entry.line, "'" + entry.key + "' " + what + ", not '" + escape_untrusted(entry.value) + "'");
+  }
+  [[nodiscard]] std::uint64_t number(std::uint64_t largest) const {
+    const auto value = parse_decimal(entry.value, largest);
+    if (!value) refuse("is a number");
+    return *value;
+  }
+  [[nodiscard]] TimeMs time() const {
+    const auto value = parse_time(entry.value);
+    if (!value) refuse("is a time such as 2026-11-23T10:11:12Z");
+    return *value;
+  }
+};
+
+using Setters = std::map<std::string, std::function<void(const Line&)>>;
+
+static void check_format(const Line& line) {
+  if (line.entry.value != "1") line.refuse("is 1 in files that this program reads");
+}
+
+// Fail closed: an unknown key may be a restriction that a newer program understands.
+static void apply(const Setters& setters, const std::vector<std::string>& repeatable, std::string_view text, const std::string& file) {
+  std::vector<std::string> seen;
+  for (const auto& entry : parse_key_values(text, file)) {
+    const auto setter = setters.find(entry.key);
+    if (setter == setters.end()) fail_at(file, entry.line, "unknown key '" + entry.key + "'");
+    const bool again = std::find(seen.begin(), seen.end(), entry.key) != seen.end();
+    const bool may_repeat = std::find(repeatable.begin(), repeatable.end(), entry.key) != repeatable.end();
+    if (again && !may_repeat) fail_at(file, entry.line, "'" + entry.key + "' is given twice");
+    seen.push_back(entry.key);
+    setter->second(Line{entry, file});
+  }
+  if (seen.empty() || seen.front() != "format") throw Error(ErrorKind::config, file + ":1: the first line is not 'format = 1'");
+}
+
+static Camera parse_camera(const CameraId& id, std::string_view text, const std::string& file) {
+  Camera camera{.id = id, .reason = {}, .revoked_at = {}, .stolen_at = {}, .networks = {}, .services = {}};
+  bool has_state = false, has_uid = false;
+  const Setters setters{
+      {"format", check_format},
+      {"state",
+       [&](const Line& line) {
+         const auto state = parse_state(line.entry.value);
+         if (!state) line.refuse("is active, suspended or revoked");
+         camera.state = *state;
+         has_state = true;
+       }},
+      {"uid",
+       [&](const Line& line) {
+         camera.uid = static_cast<unsigned>(line.number(kLargestUid));
+         has_uid = true;
+       }},
+      {"enrolled", [&](const Line& line) { camera.enrolled = line.time(); }},
+      {"bundle-serial", [&](const Line& line) { camera.bundle_serial = line.number(kLargestInteger); }},
+      {"reason", [&](const Line& line) { camera.reason = line.entry.value; }},
+      {"revoked-at", [&](const Line& line) { camera.revoked_at = line.time(); }},
+      {"stolen-at", [&](const Line& line) { camera.stolen_at = line.time(); }},
+      {"network", [&](const Line& line) { camera.networks.push_back(line.entry.value); }},
+      {"service", [&](const Line& line) { camera.services.push_back(line.entry.value); }},
+  };
+  apply(setters, {"network", "service"}, text, file);
+  if (!has_state || !has_uid) throw Error(ErrorKind::config, file + ":1: 'state' or 'uid' is missing");
+  return camera;
+}
+
+static std::string format_camera(const Camera& camera) {
+  auto text = format_key_value("format", "1") + format_key_value("state", state_name(camera.state)) +
+              format_key_value("uid", std::to_string(camera.uid)) + format_key_value("enrolled", rfc3339_ms(camera.enrolled)) +
+              format_key_value("bundle-serial", std::to_string(camera.bundle_serial));
+  if (!camera.reason.empty()) text += format_key_value("reason", camera.reason);
+  if (camera.revoked_at) text += format_key_value("revoked-at", rfc3339_ms(*camera.revoked_at));
+  if (camera.stolen_at) text += format_key_value("stolen-at", rfc3339_ms(*camera.stolen_at));
+  for (const auto& network : camera.networks) text += format_key_value("network", network);
+  for (const auto& service : camera.services) text += format_key_value("service", service);
+  return text;
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------------------
+
+static std::string folder_of(const std::string& dir, const CameraId& id) { return dir + "/" + id.account(); }
+
+std::optional<Camera> Registry::find(const CameraId& id) const {
+  const auto folder = folder_of(dir_, id);
+  if (!exists(folder)) return std::nullopt;
+  const auto file = folder + "/camera.conf";
+  const auto content = read_guarded_file(file, kLargestTextFile, Secrecy::trusted);
+  return parse_camera(id, as_text(content), file);
+}
+
+std::vector<CameraId> Registry::list() const {
+  std::vector<CameraId> ids;
+  for (const auto& name : list_dir(open_dir(dir_).get()))
+    if (const auto id = CameraId::from_account(name)) ids.push_back(*id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::vector<Registry::SigningFile> Registry::signing_certificates(const CameraId& id) const {
+  const auto folder = folder_of(dir_, id) + "/signing";
+  auto names = list_dir(open_dir(folder).get());
+  std::sort(names.begin(), names.end());
+  std::vector<SigningFile> files;
+  for (const auto& name : names)
+    if (name.ends_with(".pem") && !name.starts_with('.'))
+      files.push_back({folder + "/" + name, read_guarded_file(folder + "/" + name, kLargestPem, Secrecy::trusted)});
+  return files;
+}
+
+std::string Registry::authorized_key(const CameraId& id) const {
+  const auto file = folder_of(dir_, id) + "/authorized_keys";
+  if (!exists(file)) return {};
+  return std::string(as_text(read_guarded_file(file, kLargestTextFile, Secrecy::trusted)));
+}
+
+static std::int64_t change_time(const struct stat& info) { return info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec; }
+
+std::optional<Registry::Stamp> Registry::stamp(const CameraId& id) const {
+  const auto folder = folder_of(dir_, id);
+  struct stat conf {}, signing {};
+  if (::stat((folder + "/camera.conf").c_str(), &conf) != 0 || ::stat((folder + "/signing").c_str(), &signing) != 0) return std::nullopt;
+  return Stamp{change_time(conf), change_time(signing), conf.st_ino};
+}
+
+// ---- changing -----------------------------------------------------------------------------------------------------------------
+
+static void remove_folder(int parent, const std::string& name) {
+  const auto folder = open_dir_at(parent, name);
+  for (const auto& entry : list_dir(folder.get())) {
+    if (entry == "signing") {
+      remove_folder(folder.get(), entry);
+    } else {
+      unlink_at(folder.get(), entry);
+    }
+  }
+  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0) throw_errno("cannot remove", name);
+}
+
+// Modes are what sshd (as the camera) and the daemon (as group) need, and must not depend on the administrator's umask. A group
+// different from root's is given by the setgid bit of the cameras folder.
+static Fd make_folder(int parent, const std::string& name, mode_t mode) {
+  auto folder = make_dir_at(parent, name, mode);
+  struct stat info {};
+  if (::fstat(folder.get(), &info) != 0 || ::fchmod(folder.get(), mode | (info.st_mode & S_ISGID)) != 0) throw_errno("cannot make directory", name);
+  return folder;
+}
+
+void Registry::enrol(const Camera& camera, std::string_view ssh_public_key, const std::string& fingerprint_hex,
+                     std::string_view certificate_pem) const {
+  const auto parent = open_dir(dir_);
+  const auto name = camera.id.account(), half = ".half-" + name;
+  if (exists(dir_ + "/" + name)) throw Error(ErrorKind::cannot_create, "camera " + camera.id.text() + " is enrolled already");
+  if (exists(dir_ + "/" + half)) remove_folder(parent.get(), half);  // an earlier enrolment, cut before its rename
+  const auto folder = make_folder(parent.get(), half, 0711);
+  const auto signing = make_folder(folder.get(), "signing", 0750);
+  const auto where = dir_ + "/" + name;
+  commit_file(signing.get(), fingerprint_hex + ".pem", as_bytes(certificate_pem), 0640, where);
+  commit_file(folder.get(), "authorized_keys", as_bytes(ssh_public_key), 0644, where);
+  commit_file(folder.get(), "camera.conf", as_bytes(format_camera(camera)), 0640, where);
+  move_file(parent.get(), half, parent.get(), name, where);
+}
+
+void Registry::add_certificate(const CameraId& id, const std::string& fingerprint_hex, std::string_view pem) const {
+  commit_file(folder_of(dir_, id) + "/signing/" + fingerprint_hex + ".pem", as_bytes(pem), 0640);
+}
+
+void Registry::store(const Camera& camera) const {
+  replace_file(folder_of(dir_, camera.id) + "/camera.conf", as_bytes(format_camera(camera)), 0640);
+}
+
+// ---- server.conf --------------------------------------------------------------------------------------------------------------
+
+ServerProfile read_server_profile(const std::string& path) {
+  ServerProfile profile;
+  const Setters setters{
+      {"format", check_format},
+      {"url", [&](const Line& line) { profile.urls.push_back(line.entry.value); }},
+      {"host-key-pin", [&](const Line& line) { profile.host_key_pins.push_back(line.entry.value); }},
+  };
+  const auto content = read_guarded_file(path, kLargestTextFile, Secrecy::trusted);
+  apply(setters, {"url", "host-key-pin"}, as_text(content), path);
+  if (profile.urls.empty() || profile.urls.size() > 8) throw Error(ErrorKind::config, path + ":1: 1 to 8 'url' lines are needed");
+  if (profile.host_key_pins.empty() || profile.host_key_pins.size() > 4)
+    throw Error(ErrorKind::config, path + ":1: 1 to 4 'host-key-pin' lines are needed");
+  return profile;
+}
+
+void write_server_profile(const std::string& path, const ServerProfile& profile) {
+  auto text = format_key_value("format", "1");
+  for (const auto& url : profile.urls) text += format_key_value("url", url);
+  for (const auto& pin : profile.host_key_pins) text += format_key_value("host-key-pin", pin);
+  replace_file(path, as_bytes(text), 0644);
+}
+
+}  // namespace shutterseal::registry
