@@ -21,7 +21,7 @@ configure: configure.ac
 	autoconf
 
 # Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
-LIBRARIES := base config report envelope registry evidence ledger transport uploader ingestd custody
+LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd custody
 LIBS_base := base
 LIBS_config := config $(LIBS_base)
 LIBS_report := report $(LIBS_base)
@@ -30,9 +30,10 @@ LIBS_registry := registry $(LIBS_base)
 LIBS_evidence := evidence $(LIBS_base)
 LIBS_ledger := ledger envelope $(LIBS_base)
 LIBS_transport := transport $(LIBS_base)
+LIBS_server := server ledger evidence registry envelope $(LIBS_base)
 LIBS_uploader := uploader transport config report envelope $(LIBS_base)
-LIBS_ingestd := ingestd ledger evidence registry config report envelope $(LIBS_base)
-LIBS_custody := custody ledger evidence registry config report envelope $(LIBS_base)
+LIBS_ingestd := ingestd server ledger evidence registry config envelope $(LIBS_base)
+LIBS_custody := custody server ledger evidence registry config report envelope $(LIBS_base)
 
 EXTERN_base := $(FMT_LIBS)
 EXTERN_config := $(BOOST_LIBS)

@@ -17,9 +17,10 @@ MAY_USE = {
     "evidence": {"base"},
     "ledger": {"base", "envelope"},
     "transport": {"base"},
+    "server": {"base", "envelope", "registry", "evidence", "ledger"},
     "uploader": {"base", "config", "report", "envelope", "transport"},
-    "ingestd": {"base", "config", "envelope", "registry", "evidence", "ledger"},
-    "custody": {"base", "config", "report", "envelope", "registry", "evidence", "ledger"},
+    "ingestd": {"base", "config", "envelope", "registry", "evidence", "ledger", "server"},
+    "custody": {"base", "config", "report", "envelope", "registry", "evidence", "ledger", "server"},
 }
 LIBRARY_HOME = {
     "openssl/": {"envelope"},

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bundles: signed at once where the authority's key is, otherwise a draft that is signed elsewhere.
+#pragma once
+
+#include "src/config/arguments.h"
+#include "src/envelope/keys.h"
+#include "src/registry/registry.h"
+
+namespace shutterseal::custody {
+
+struct BundleFile {
+  Bytes octets;
+  bool is_draft = false;
+};
+// From server.conf, custodians/, the receipt key's certificate and the camera's.
+[[nodiscard]] BundleFile make_bundle(const config::Arguments& arguments, const registry::Camera& camera, const envelope::Certificate& certificate);
+[[nodiscard]] std::string next_step(const BundleFile& bundle, const std::string& file);
+
+}  // namespace shutterseal::custody

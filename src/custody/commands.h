@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommands of shutterseal. Each returns an exit code (1: the answer is "no") or throws Error.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/config/arguments.h"
+
+namespace shutterseal::custody {
+
+struct Command {
+  std::string words;     // "camera add"
+  std::string synopsis;  // what stands behind the words
+  std::string summary;
+  std::vector<config::Option> options;
+  int (*run)(const config::Arguments& arguments);
+  std::size_t operands_least = 0, operands_most = 0;  // behind the words
+};
+
+[[nodiscard]] std::vector<Command> key_commands();     // keys, init
+[[nodiscard]] std::vector<Command> camera_commands();  // camera add, sign, bundle, list, show, suspend, resume
+[[nodiscard]] std::vector<Command> bundle_commands();  // bundle sign, show
+[[nodiscard]] std::vector<Command> find_commands();    // find, index rebuild
+[[nodiscard]] std::vector<Command> open_commands();    // verify, open
+
+}  // namespace shutterseal::custody

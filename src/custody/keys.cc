@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// keys: an authority and a custodian, on a host that need not be online. init: the server's folders and its own receipt key.
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+#include "src/custody/commands.h"
+#include "src/custody/files.h"
+#include "src/envelope/receipt.h"
+
+namespace shutterseal::custody {
+
+static constexpr TimeMs kHour = 3600 * 1000;        // a verifier's clock may be behind
+static constexpr TimeMs kKeyLife = 30 * 365 * kDay;  // longer than any camera certificate that the authority will issue
+
+static envelope::Certificate issue(envelope::Role role, const std::string& name, const envelope::Point& subject,
+                                   const envelope::PrivateKey& issuer_key, const envelope::Certificate* issuer) {
+  const auto now = now_ms();
+  return envelope::issue_certificate({role, name, subject, now - kHour, now + kKeyLife}, issuer_key, issuer);
+}
+
+static void make_keys(const std::string& dir, const config::Arguments& arguments) {
+  for (const auto* file : {"authority.key", "authority.pem", "custodian.key", "custodian.pem"}) refuse_existing(dir + "/" + file);
+  const auto passphrase = obtain_secret(arguments.get("passphrase-file"), "shutterseal-passphrase", "passphrase for both keys", true);
+  make_dirs(dir, 0700);
+  const auto authority_key = envelope::PrivateKey::generate();
+  const auto authority = issue(envelope::Role::authority, "shutterseal authority", authority_key.public_point(), authority_key, nullptr);
+  const auto custodian_key = envelope::PrivateKey::generate();
+  const auto custodian = issue(envelope::Role::custodian, "shutterseal custodian", custodian_key.public_point(), authority_key, &authority);
+  commit_file(dir + "/authority.key", authority_key.to_pem(passphrase), 0600);
+  commit_file(dir + "/authority.pem", as_bytes(authority.to_pem()), 0644);
+  commit_file(dir + "/custodian.key", custodian_key.to_pem(passphrase), 0600);
+  commit_file(dir + "/custodian.pem", as_bytes(custodian.to_pem()), 0644);
+  fmt::print("authority fingerprint: {}\n", authority.fingerprint.hex());
+}
+
+static int keys_command(const config::Arguments& arguments) {
+  const auto& dir = arguments.operands()[1];
+  make_keys(dir, arguments);
+  fmt::print("authority.key, authority.pem, custodian.key and custodian.pem are in {}\n"
+             "Keep the keys off every online host, and copies of custodian.key and its passphrase in two places: without them no\n"
+             "picture can ever be opened. Compare the fingerprint above when a camera accepts its first bundle.\n",
+             escape_untrusted(dir, kLongestSubject));
+  return 0;
+}
+
+// ---- init -----------------------------------------------------------------------------------------------------------------------
+
+static registry::ServerProfile profile_of(const config::Arguments& arguments) {
+  registry::ServerProfile profile;
+  profile.urls = arguments.all("url");
+  if (profile.urls.empty() || profile.urls.size() > 8) throw Error(ErrorKind::usage, "1 to 8 --url are needed (see --help)");
+  for (const auto& url : profile.urls)
+    if (!url.starts_with("sftp://") || url.find_first_of(" \t") != std::string::npos)
+      throw Error(ErrorKind::usage, "--url is sftp://HOST[:PORT]/, not '" + escape_untrusted(url) + "'");
+  for (const auto& file : arguments.all("host-key")) {
+    const auto content = read_file(file, kLargestPem);
+    const auto text = as_text(content);
+    const auto pin = envelope::ssh_fingerprint(text.substr(0, std::min(text.find('\n'), text.size())));
+    if (!pin) throw Error(ErrorKind::data, "'" + escape_untrusted(file, kLongestSubject) + "' is no SSH public key");
+    profile.host_key_pins.push_back(*pin);
+  }
+  if (profile.host_key_pins.empty() || profile.host_key_pins.size() > 4)
+    throw Error(ErrorKind::usage, "1 to 4 --host-key files are needed (see --help)");
+  return profile;
+}
+
+// A fresh receipt key signs nothing but receipts; its certificate is pinned by fingerprint, so nobody needs to issue it.
+static void make_receipt_key(const std::string& path) {
+  const auto key = envelope::PrivateKey::generate();
+  const auto certificate = issue(envelope::Role::receipt, "shutterseal receipts", key.public_point(), key, nullptr);
+  auto pem = key.to_pem(Secret());
+  const auto certificate_pem = certificate.to_pem();
+  pem.insert(pem.end(), certificate_pem.begin(), certificate_pem.end());
+  commit_file(path, pem, 0600);
+  wipe(pem.data(), pem.size());
+}
+
+static void own(const std::string& path, unsigned uid, unsigned gid, mode_t mode) {
+  if (::chown(path.c_str(), uid, gid) != 0 || ::chmod(path.c_str(), mode) != 0) throw_errno("cannot set the owner of", path);
+}
+
+// On a real server the daemon runs as shutterseal: it reads the registry and owns state, and root owns what decides who is trusted.
+static void hand_over(const ServerPaths& paths) {
+  const auto* account = ::getpwnam("shutterseal");
+  if (!account) throw Error(ErrorKind::config, "there is no account 'shutterseal': useradd --system --user-group shutterseal");
+  const auto uid = account->pw_uid, gid = account->pw_gid;
+  own(paths.receipt_key, 0, gid, 0640);
+  own(paths.cameras, 0, gid, 02711);
+  own(paths.drop, 0, 0, 0755);
+  for (const auto& dir : {paths.state_dir, paths.evidence, paths.void_dir, paths.quarantine, paths.run_dir}) own(dir, uid, gid, 0750);
+}
+
+static void make_server(const ServerPaths& paths, const envelope::Certificate& authority, const std::vector<envelope::Certificate>& custodians,
+                        const registry::ServerProfile& profile) {
+  make_dirs(paths.config_dir, 0755);
+  make_dirs(paths.custodians, 0755);
+  make_dirs(paths.cameras, 0711);
+  make_dirs(paths.drop, 0755);
+  for (const auto& dir : {paths.state_dir, paths.evidence, paths.void_dir, paths.quarantine, paths.run_dir}) make_dirs(dir, 0750);
+  for (const auto& custodian : custodians)
+    commit_file(paths.custodians + "/" + custodian.fingerprint.hex() + ".pem", as_bytes(custodian.to_pem()), 0644);
+  make_receipt_key(paths.receipt_key);
+  write_server_profile(paths.server_conf, profile);
+  commit_file(paths.authority, as_bytes(authority.to_pem()), 0644);  // last: its presence says that init was done
+}
+
+static void check_custodians(const envelope::Certificate& authority, const std::vector<envelope::Certificate>& custodians) {
+  if (!authority.is_authority) throw Error(ErrorKind::data, "the --authority certificate is not one of an authority");
+  if (custodians.empty() || custodians.size() > envelope::kMostCustodians) throw Error(ErrorKind::usage, "1 to 16 --custodian are needed");
+  for (const auto& custodian : custodians)
+    if (!custodian.is_signed_by(authority)) throw Error(ErrorKind::data, "custodian '" + escape_untrusted(custodian.common_name) + "' is not certified by this authority");
+}
+
+static int init_command(const config::Arguments& arguments) {
+  const auto paths = paths_of(arguments);
+  refuse_existing(paths.authority);
+  const auto profile = profile_of(arguments);
+  const auto fresh = arguments.get("new-keys");
+  if (!fresh.empty()) {
+    make_keys(fresh, arguments);
+    fmt::print(stderr, "{}: warning: the keys of authority and custodian lie on this host: move {} away from it\n", kProgram,
+               escape_untrusted(fresh, kLongestSubject));
+  }
+  const auto authority = read_certificate(fresh.empty() ? needed(arguments, "authority") : fresh + "/authority.pem");
+  std::vector<envelope::Certificate> custodians;
+  for (const auto& file : fresh.empty() ? arguments.all("custodian") : std::vector{fresh + "/custodian.pem"})
+    custodians.push_back(read_certificate(file));
+  check_custodians(authority, custodians);
+  make_server(paths, authority, custodians, profile);
+  if (!is_private_tree(arguments)) hand_over(paths);
+  if (custodians.size() == 1)
+    fmt::print(stderr, "{}: warning: one custodian alone: who loses that key loses every picture\n", kProgram);
+  fmt::print("the server is in {}; next: shutterseal camera add\n", escape_untrusted(paths.config_dir, kLongestSubject));
+  return 0;
+}
+
+std::vector<Command> key_commands() {
+  return {{"keys", "DIR", "Makes the keys and certificates of an authority and a custodian in DIR.",
+           {{"passphrase-file", "FILE", "the passphrase for both keys (mode 0600)"}}, keys_command, 1, 1},
+          {"init", "--authority CERT --custodian CERT... --url URL... --host-key FILE...", "Makes the folders of a drop server.",
+           {{"authority", "CERT", "certificate of the authority"},
+            {"custodian", "CERT", "certificates of those who can open pictures", true},
+            {"url", "URL", "sftp://HOST[:PORT]/ as the cameras reach it; 1 to 8", true},
+            {"host-key", "FILE", "public host keys of sshd, pinned by the cameras; 1 to 4", true},
+            {"new-keys", "DIR", "make the keys, too, for a trial on one host"},
+            {"passphrase-file", "FILE", "with --new-keys: the passphrase for both keys"}},
+           init_command, 0, 0}};
+}
+
+}  // namespace shutterseal::custody

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/server/adopt.h"
+
+#include <map>
+
+#include "src/base/error.h"
+
+namespace shutterseal::server {
+
+static constexpr std::uint64_t kRowsInTransaction = 256;
+static constexpr std::size_t kLargestEnvelope = envelope::kLargestContent + envelope::kLargestOverhead;
+
+Verdict stored_verdict(const envelope::Judged& judged, TimeMs not_after, TimeMs received_at, const ledger::Index& index) {
+  const auto& passage = judged.passage;
+  if (index.is_fork(passage.chain, passage.sequence, judged.digest, passage.previous)) return Verdict::fork;
+  if (received_at > not_after) return Verdict::expired;
+  return judged.verdict;
+}
+
+ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Verdict verdict, TimeMs received_at,
+                     const evidence::Location& location) {
+  const auto& passage = judged.passage;
+  return {.camera = camera,
+          .sealed_at = passage.sealed_at,
+          .chain = passage.chain,
+          .sequence = passage.sequence,
+          .digest = judged.digest,
+          .previous = passage.previous,
+          .received_at = received_at,
+          .kind = passage.kind,
+          .verdict = verdict,
+          .size = judged.size,
+          .note = passage.note.value_or(""),
+          .location = location};
+}
+
+namespace {
+
+class Adopter {
+ public:
+  Adopter(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
+      : store_(store), index_(index), registry_(registry), judge_(judge) {}
+  void one(const evidence::Store::Found& found) {
+    ++adoption.seen;
+    const auto content = store_.get(found.location, kLargestEnvelope);
+    const auto& signers = signers_of(found.camera);
+    const auto judged = judge_(content, found.camera, signers);
+    const auto* signer = find_signer(signers, judged.certificate);
+    if (!is_stored(judged.verdict) || !signer) {
+      adoption.left_out.push_back(found.location + ": " + std::string(verdict_name(judged.verdict)));
+      return;
+    }
+    if (index_.contains(judged.passage.chain, judged.passage.sequence, judged.digest)) return;
+    const auto verdict = stored_verdict(judged, signer->not_after, found.received_at, index_);
+    if (index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location))) ++adoption.adopted;
+  }
+  Adoption adoption;
+
+ private:
+  const std::vector<Signer>& signers_of(const CameraId& camera) {
+    const auto known = signers_.find(camera);
+    if (known != signers_.end()) return known->second;
+    auto signers = registry_.find(camera) ? camera_signers(registry_, camera) : std::vector<Signer>{};
+    return signers_.emplace(camera, std::move(signers)).first->second;
+  }
+  const evidence::Store& store_;
+  ledger::Index& index_;
+  const registry::Registry& registry_;
+  const JudgeOne& judge_;
+  std::map<CameraId, std::vector<Signer>> signers_;
+};
+
+}  // namespace
+
+Adoption adopt(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since, const JudgeOne& judge,
+               const std::function<void(const Adoption&)>& progress) {
+  Adopter adopter(store, index, registry, judge);
+  index.begin();
+  try {
+    const auto visit = [&](const evidence::Store::Found& found) {
+      adopter.one(found);
+      progress(adopter.adoption);
+      if (adopter.adoption.seen % kRowsInTransaction != 0) return;
+      index.commit();
+      index.begin();
+    };
+    store.walk(since, visit, [&](const std::string& name) { adopter.adoption.left_out.push_back(name + ": not a name of ours"); });
+    index.commit();
+  } catch (...) {
+    index.rollback();
+    throw;
+  }
+  return std::move(adopter.adoption);
+}
+
+}  // namespace shutterseal::server

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a judged envelope to its index row, the same way for a fresh drop, for evidence that a crash left without a row, and for a
+// rebuild of the whole index.
+#pragma once
+
+#include <functional>
+
+#include "src/evidence/evidence.h"
+#include "src/ledger/index.h"
+#include "src/server/trust.h"
+
+namespace shutterseal::server {
+
+// With which flag an envelope with a good signature is stored. The caller has asked index.contains() before.
+[[nodiscard]] Verdict stored_verdict(const envelope::Judged& judged, TimeMs not_after, TimeMs received_at, const ledger::Index& index);
+[[nodiscard]] ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Verdict verdict, TimeMs received_at,
+                                   const evidence::Location& location);
+
+// Judges one envelope of a camera; in the daemon by a verifier process.
+using JudgeOne = std::function<envelope::Judged(ByteView, const CameraId&, const std::vector<Signer>&)>;
+
+struct Adoption {
+  std::uint64_t seen = 0, adopted = 0;
+  std::vector<std::string> left_out;  // "LOCATION: VERDICT" of files that could not be indexed; they stay where they are
+};
+// Gives every evidence file received at or after `since` its row, in transactions of a few hundred. `progress` is called for each.
+[[nodiscard]] Adoption adopt(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since,
+                             const JudgeOne& judge, const std::function<void(const Adoption&)>& progress);
+
+}  // namespace shutterseal::server

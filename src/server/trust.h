@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whom this server believes: cameras' certificates from the registry, custodians' from custodians/*.pem. Everything here is read from
+// files that only the administrator can write.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/envelope/envelope.h"
+#include "src/registry/registry.h"
+
+namespace shutterseal::server {
+
+struct Signer {
+  envelope::TrustedSigner key;
+  TimeMs not_after = 0;
+};
+// All certificates that camera ID may have signed with. Error data names a file that is no certificate, or another camera's.
+[[nodiscard]] std::vector<Signer> camera_signers(const registry::Registry& registry, const CameraId& id);
+[[nodiscard]] Signer signer_of(const envelope::Certificate& certificate);
+[[nodiscard]] std::vector<envelope::TrustedSigner> keys_of(const std::vector<Signer>& signers);
+// The signer that a judged envelope names; null when it was none of these.
+[[nodiscard]] const Signer* find_signer(const std::vector<Signer>& signers, const Digest& certificate);
+
+// Every *.pem of a directory, in name order.
+[[nodiscard]] std::vector<envelope::Certificate> read_certificates(const std::string& directory);
+[[nodiscard]] std::vector<Ski> skis_of(const std::vector<envelope::Certificate>& certificates);
+
+}  // namespace shutterseal::server
