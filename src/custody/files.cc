@@ -40,7 +40,8 @@ envelope::Certificate read_certificate(const std::string& path) {
 
 envelope::PrivateKey read_private_key(const config::Arguments& arguments, const std::string& path, const std::string& who) {
   const auto pem = read_guarded_file(path, kLargestPem, Secrecy::secret);
-  const auto passphrase = obtain_secret(arguments.get("passphrase-file"), "shutterseal-passphrase", "passphrase of the " + who + "'s key", false);
+  const bool is_plain = as_text(pem).find("-----BEGIN PRIVATE KEY-----") != std::string_view::npos;
+  const auto passphrase = is_plain ? Secret() : obtain_secret(arguments.get("passphrase-file"), "shutterseal-passphrase", "passphrase of the " + who + "'s key", false);
   return envelope::PrivateKey::from_pem(pem, passphrase, path);
 }
 

@@ -18,7 +18,7 @@
 
 namespace shutterseal::custody {
 
-static constexpr std::size_t kLargestFile = envelope::kLargestContent + envelope::kLargestOverhead + 1;  // one more: too-large is a verdict
+static constexpr std::size_t kLargestFile = 128 * 1024 * 1024;  // a parcel of several
 
 // Every certificate that this call believes, and whose it is.
 struct Believed {
@@ -58,33 +58,41 @@ static Believed load_believed(const config::Arguments& arguments) {
 }
 
 struct Examined {
-  Bytes content;
   envelope::Judged judged;
   Verdict verdict = Verdict::malformed;
   const server::Signer* signer = nullptr;
 };
 
-static Examined examine(const std::string& file, const Believed& believed, envelope::Judge& judge) {
-  Examined one;
+// A file of evidence is one envelope; one of quarantine/ or of a spool may be several back to back.
+struct ExaminedFile {
+  Bytes content;
+  std::vector<Examined> envelopes;
+  [[nodiscard]] ByteView view(const Examined& one) const { return ByteView(content).subspan(one.judged.offset, one.judged.size); }
+};
+
+static Examined weigh(const envelope::Judged& judged, const Believed& believed) {
+  Examined one{judged, judged.verdict, nullptr};
+  if (!is_stored(one.verdict)) return one;
+  one.signer = server::find_signer(believed.signers, judged.certificate);
+  SHUTTERSEAL_BUG_UNLESS(one.signer != nullptr);
+  // Who knows no custodians cannot say that none of them is a recipient.
+  if (one.verdict == Verdict::wrong_recipients && believed.custodians.empty()) one.verdict = Verdict::accepted;
+  if (one.verdict == Verdict::accepted && judged.passage.sealed_at > one.signer->not_after) one.verdict = Verdict::expired;
+  if (believed.camera_of.at(judged.certificate) != judged.passage.camera) one.verdict = Verdict::wrong_camera;
+  return one;
+}
+
+static ExaminedFile examine(const std::string& file, const Believed& believed, envelope::Judge& judge) {
   const auto opened = open_hostile(AT_FDCWD, file);
   if (opened.problem == HostileProblem::vanished || opened.problem == HostileProblem::unreadable)
     throw Error(ErrorKind::no_input, "cannot read '" + escape_untrusted(file, kLongestSubject) + "'");
-  one.verdict = Verdict::not_a_file;
-  if (opened.problem != HostileProblem::none) return one;
-  one.verdict = Verdict::too_large;
-  if (static_cast<std::uint64_t>(opened.info.st_size) >= kLargestFile) return one;
-  one.content = read_fd(opened.fd.get(), file, kLargestFile);
-  one.judged = judge.envelope(one.content, "", believed.keys, believed.custodians);
-  one.verdict = one.judged.verdict;
-  if (!is_stored(one.verdict)) return one;
-  one.signer = server::find_signer(believed.signers, one.judged.certificate);
-  SHUTTERSEAL_BUG_UNLESS(one.signer != nullptr);
-  const auto& passage = one.judged.passage;
-  if (believed.camera_of.at(one.judged.certificate) != passage.camera) one.verdict = Verdict::wrong_camera;
-  // Who knows no custodians cannot say that none of them is a recipient.
-  else if (one.verdict == Verdict::wrong_recipients && believed.custodians.empty()) one.verdict = Verdict::accepted;
-  if (one.verdict == Verdict::accepted && passage.sealed_at > one.signer->not_after) one.verdict = Verdict::expired;
-  return one;
+  const auto only = [](Verdict verdict) { return ExaminedFile{{}, {{{}, verdict, nullptr}}}; };
+  if (opened.problem != HostileProblem::none) return only(Verdict::not_a_file);
+  if (static_cast<std::uint64_t>(opened.info.st_size) > kLargestFile) return only(Verdict::too_large);
+  ExaminedFile examined{read_fd(opened.fd.get(), file, kLargestFile), {}};
+  for (const auto& judged : judge.parcel(examined.content, "", believed.keys, believed.custodians))
+    examined.envelopes.push_back(weigh(judged, believed));
+  return examined;
 }
 
 // One line, or one JSON object, an envelope. The passage is shown when its signature was good, and never otherwise.
@@ -115,9 +123,10 @@ static int verify_command(const config::Arguments& arguments) {
   bool all_good = true;
   for (std::size_t i = 1; i < arguments.operands().size(); ++i) {
     const auto& file = arguments.operands()[i];
-    const auto one = examine(file, believed, judge);
-    print_verdict(file, one.verdict, one.judged, arguments.has("json"), "");
-    all_good = all_good && is_stored(one.verdict);
+    for (const auto& one : examine(file, believed, judge).envelopes) {
+      print_verdict(file, one.verdict, one.judged, arguments.has("json"), "");
+      all_good = all_good && is_stored(one.verdict);
+    }
   }
   return all_good ? 0 : 1;
 }
@@ -143,6 +152,15 @@ static std::string write_picture(const Fd& dir, const std::string& out, const en
   throw Error(ErrorKind::cannot_create, "cannot make '" + escape_untrusted(out + "/" + unique, kLongestSubject) + "': it exists with other bytes");
 }
 
+// Gives the name of the picture written; empty when the inner layers were refused, and `one` then says why.
+static std::string open_one(Examined& one, ByteView bytes, const envelope::PrivateKey& key, const Fd& dir, const std::string& out) {
+  if (!is_stored(one.verdict)) return {};
+  const auto opened = envelope::open_envelope(bytes, one.judged, one.signer->key, key);
+  if (opened.verdict == Verdict::accepted) return write_picture(dir, out, opened);
+  one.verdict = opened.verdict;
+  return {};
+}
+
 static int open_command(const config::Arguments& arguments) {
   const auto out = needed(arguments, "out");
   const auto key_file = needed(arguments, "key");
@@ -151,21 +169,16 @@ static int open_command(const config::Arguments& arguments) {
   make_dirs(out, 0700);
   const auto dir = open_dir(out);
   envelope::Judge judge;
-  Progress progress("pictures opened");
+  Progress progress("files opened");
   bool all_good = true;
   for (std::size_t i = 1; i < arguments.operands().size(); ++i) {
     const auto& file = arguments.operands()[i];
-    auto one = examine(file, believed, judge);
-    std::string written;
-    if (is_stored(one.verdict)) {
-      const auto opened = envelope::open_envelope(one.content, one.judged, one.signer->key, key);
-      if (opened.verdict == Verdict::accepted)
-        written = write_picture(dir, out, opened);
-      else
-        one.verdict = opened.verdict;
+    auto examined = examine(file, believed, judge);
+    for (auto& one : examined.envelopes) {
+      const auto written = open_one(one, examined.view(one), key, dir, out);
+      print_verdict(file, one.verdict, one.judged, arguments.has("json"), written);
+      all_good = all_good && is_stored(one.verdict);
     }
-    print_verdict(file, one.verdict, one.judged, arguments.has("json"), written);
-    all_good = all_good && is_stored(one.verdict);
     progress.show(i);
   }
   return all_good ? 0 : 1;

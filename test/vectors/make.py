@@ -154,6 +154,7 @@ def main() -> None:
     keeper = certificate("custodian", custodian, "authority", authority, "custodian")
     for name, cert in (("authority", ca), ("camera", cam), ("other", cam_other), ("custodian", keeper)):
         (out / f"{name}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (out / "custodian.key").touch(mode=0o600)
     (out / "custodian.key").write_bytes(custodian.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     picture = b"\xff\xd8\xff\xe0" + hashlib.shake_128(b"picture").digest(3000) + b"\xff\xd9"

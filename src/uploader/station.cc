@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/uploader/station.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
+#include "src/base/text.h"
+
+namespace shutterseal::uploader {
+
+// A group that is being sealed: nothing of it has a name yet.
+struct Station::Draft {
+  explicit Draft(ChainState from) : state(std::move(from)) {}
+  ChainState state;
+  CommitGroup group{SyncMode::each};
+  std::vector<Envelope> envelopes;
+};
+
+Station::Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool)
+    : context_(context), identity_(identity), sealer_(sealer), capture_(capture), spool_(spool), chain_file_(context.state + "/chain") {}
+
+static void append_names(const std::string& dir, std::vector<EnvelopeName>& names) {
+  if (!exists(dir)) return;
+  for (const auto& listed : list_envelopes(open_dir(dir).get())) names.push_back(listed.envelope.name);
+}
+
+// The chain lock is held. Another process (an alert) may have sealed since: then the file differs from what we wrote.
+ChainState Station::load() {
+  const bool present = exists(chain_file_);
+  const auto text = present ? read_file(chain_file_, kLargestTextFile) : Bytes{};
+  if (state_ && as_text(text) == written_) return *state_;
+  Surroundings around;
+  for (const auto* dir : {"", "/refused", "/kept"}) append_names(spool_.path() + dir, around.envelopes);
+  const auto receipts = load_receipt_state(context_.state + "/receipt");
+  around.sent = &receipts.sent;
+  const auto claimed_dir = context_.settings.capture_dir + "/.claimed/";
+  around.original_exists = [&](const std::string& name) { return exists(claimed_dir + name); };
+  auto result = reconcile(present ? parse_chain(as_text(text), chain_file_) : std::nullopt, around);
+  if (capture_)
+    for (const auto& name : result.finished) capture_->remove_claimed(name);
+  store(result.state);
+  return result.state;
+}
+
+void Station::store(const ChainState& state) {
+  state_.reset();  // until the file is known to say the same
+  const auto text = format_chain(state);
+  replace_file(chain_file_, as_bytes(text), 0600);
+  written_ = text;
+  state_ = state;
+}
+
+void Station::recover() {
+  const auto lock = FileLock::wait(context_.chain_lock);
+  static_cast<void>(load());
+  spool_.refresh();
+}
+
+envelope::Passage Station::next_passage(const Draft& draft) const {
+  return {.camera = identity_.camera().text(),
+          .chain = draft.state.chain,
+          .sequence = draft.state.next(),
+          .previous = draft.state.previous(),
+          .kind = envelope::Kind::image,
+          .sealed_at = now_ms(),
+          .anchor = std::nullopt,
+          .note = std::nullopt};
+}
+
+void Station::add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original) {
+  const EnvelopeName name{draft.state.chain, draft.state.next(), sealed.digest};
+  draft.group.add(spool_.dir(), name.text(), {sealed.view()}, 0600, spool_.path() + "/" + name.text());
+  draft.state.pending.push_back({name.sequence, sealed.digest, original});
+  draft.envelopes.push_back({name, sealed.size, false});
+}
+
+// Fills the buffer; false when the file did not stay as large as it was.
+static bool read_exactly(int fd, std::span<std::uint8_t> out, const std::string& name) {
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const auto got = ::read(fd, out.data() + filled, out.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno("cannot read", name);
+    if (got == 0) return false;
+    filled += static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+static std::string reason_against(ByteView content) {
+  if (!is_jpeg_start(content)) return "no JPEG";
+  return is_jpeg_end(content) ? "" : "a JPEG without its end";
+}
+
+void Station::add_picture(Draft& draft, const std::string& claimed, SealingResult& result) {
+  const auto where = capture_->path() + "/.claimed/" + claimed;
+  const auto reject = [&](const std::string& reason) { result.rejected.push_back(capture_->reject(claimed) + ": " + reason); };
+  const auto file = open_hostile(capture_->claimed_dir(), claimed);
+  if (file.problem == HostileProblem::vanished) return;
+  if (file.problem == HostileProblem::unreadable) throw_errno("cannot read", where, EACCES);
+  if (file.problem != HostileProblem::none) return reject("not a regular file");
+  const auto size = static_cast<std::uint64_t>(file.info.st_size);
+  if (size == 0) return reject("empty");
+  if (size > context_.settings.picture_limit) return reject("larger than picture-limit");
+  envelope::PictureBuffer buffer(size, sealer_.recipients());
+  if (!read_exactly(file.fd.get(), buffer.content(), where)) return;  // it shrank: somebody still works on it; the next pass sees it
+  const auto reason = reason_against(buffer.content());
+  if (!reason.empty()) return reject(reason);
+  const auto passage = next_passage(draft);
+  const auto captured_at = mtime_ms(file.info);
+  const envelope::Capture inner{.camera = passage.camera,
+                                .chain = passage.chain,
+                                .sequence = passage.sequence,
+                                .file_name = name_in_envelope(identity_.camera(), original_name(claimed), captured_at),
+                                .captured_at = captured_at,
+                                .media_type = "image/jpeg"};
+  add_sealed(draft, sealer_.seal(passage, inner, std::move(buffer)), claimed);
+}
+
+// Announced before named: a crash between the two leaves a list of what may exist, and reconcile() looks.
+void Station::commit(Draft& draft) {
+  store(draft.state);
+  state_.reset();  // if the commit fails, only the files say what became of it
+  for (const auto linked : draft.group.commit()) SHUTTERSEAL_BUG_UNLESS(linked == Linked::created);
+  state_ = draft.state.settled();
+  for (const auto& one : draft.state.pending)
+    if (capture_ && !one.original.empty()) capture_->remove_claimed(one.original);
+}
+
+SealingResult Station::seal_pictures(const std::vector<std::string>& claimed) {
+  SHUTTERSEAL_BUG_UNLESS(capture_ != nullptr);
+  SealingResult result;
+  const auto lock = FileLock::wait(context_.chain_lock);
+  Draft draft(load().settled());
+  for (const auto& name : claimed) add_picture(draft, name, result);
+  if (draft.envelopes.empty()) return result;
+  commit(draft);
+  spool_.add(draft.envelopes);
+  result.sealed = std::move(draft.envelopes);
+  return result;
+}
+
+Envelope Station::seal_event(const std::string& note, const std::string& text) {
+  const auto lock = FileLock::wait(context_.chain_lock);
+  Draft draft(load().settled());
+  auto passage = next_passage(draft);
+  passage.kind = envelope::Kind::event;
+  passage.note = note;
+  const envelope::Capture inner{.camera = passage.camera,
+                                .chain = passage.chain,
+                                .sequence = passage.sequence,
+                                .file_name = identity_.camera().text() + format_utc(passage.sealed_at, "_%Y_%m_%d_%H_%M_%S.txt"),
+                                .captured_at = passage.sealed_at,
+                                .media_type = "text/plain"};
+  envelope::PictureBuffer buffer(text.size(), sealer_.recipients());
+  std::copy(text.begin(), text.end(), buffer.content().begin());
+  add_sealed(draft, sealer_.seal(passage, inner, std::move(buffer)), "");
+  commit(draft);
+  spool_.add(draft.envelopes);
+  return draft.envelopes.front();
+}
+
+bool Station::is_overtaken(const envelope::Run& run) {
+  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto state = load();
+  return run.chain == state.chain && run.last >= state.next();
+}
+
+void Station::start_new_chain() {
+  const auto lock = FileLock::wait(context_.chain_lock);
+  store(new_chain(load().previous()));
+}
+
+}  // namespace shutterseal::uploader

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sealing station: from a claimed picture to an envelope in the spool, under the chain lock.
+//
+// Order, and the crash each step answers: envelopes are written without names; state/chain says which sequence, digest and original
+// each will have; the names appear (crash before: the originals are sealed again; after: reconcile() finds them); the originals go.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/envelope/envelope.h"
+#include "src/uploader/capture.h"
+#include "src/uploader/chain.h"
+#include "src/uploader/identity.h"
+#include "src/uploader/spool.h"
+
+namespace shutterseal::uploader {
+
+struct SealingResult {
+  std::vector<Envelope> sealed;
+  std::vector<std::string> rejected;  // "NAME: REASON", of files that are now in rejected/
+};
+
+class Station {
+ public:
+  // `capture` may be null: for events alone.
+  Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool);
+  // What an earlier run left half done. To be called once before anything else.
+  void recover();
+  // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
+  [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
+  Envelope seal_event(const std::string& note, const std::string& text);
+  // The server has envelopes of this chain that we do not know (a restored card): the next group starts a new chain.
+  [[nodiscard]] bool is_overtaken(const envelope::Run& run);
+  void start_new_chain();
+
+ private:
+  struct Draft;
+  [[nodiscard]] ChainState load();
+  void add_picture(Draft& draft, const std::string& claimed, SealingResult& result);
+  void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
+  [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;
+  void commit(Draft& draft);
+  void store(const ChainState& state);
+
+  const Context& context_;
+  const Identity& identity_;
+  const envelope::Sealer& sealer_;
+  Capture* capture_;
+  Spool& spool_;
+  std::string chain_file_;
+  std::string written_;                // what we wrote last: while the file still says so, `state_` is right
+  std::optional<ChainState> state_;
+};
+
+}  // namespace shutterseal::uploader
