@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the spool to the server and back: parcels go out, receipts come in, and only what a receipt covers is let go.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "src/transport/transport.h"
+#include "src/uploader/identity.h"
+#include "src/uploader/parcel.h"
+#include "src/uploader/receipt.h"
+#include "src/uploader/spool.h"
+
+namespace shutterseal::uploader {
+
+// state/link: what `status` says about the last contact.
+struct LinkState {
+  std::string error;  // empty: the last contact was good
+  TimeMs error_at = 0, contact_at = 0;
+};
+[[nodiscard]] LinkState load_link_state(const std::string& file);
+
+class Sender {
+ public:
+  struct Hooks {
+    std::function<bool()> stop;                                // asked often
+    std::function<void(LogLevel, const LogLine&)> log;
+    std::function<void(const envelope::Receipt&)> on_receipt;  // after it was applied
+  };
+  Sender(const Context& context, const Identity& identity, Secret passphrase, Spool& spool, Hooks hooks);
+
+  enum class Step {
+    sent,      // a parcel went out, or a receipt came: go on
+    waiting,   // for a receipt, or for the line to come back: pause_ms() says how long
+    idle,      // the spool is empty
+  };
+  // One thing: the next parcel, or a look at the receipt. Never blocks longer than a transfer.
+  [[nodiscard]] Step step();
+  [[nodiscard]] std::int64_t pause_ms() const { return pause_ms_; }
+  [[nodiscard]] transport::Outcome last_outcome() const { return last_.outcome; }
+  [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
+  [[nodiscard]] bool has_new_bundle() const { return new_bundle_; }
+  [[nodiscard]] std::int64_t awaiting_since() const { return awaiting_since_; }  // monotonic; 0: nothing awaited
+  void close_if_idle() { connection_.close_if_idle(); }
+
+ private:
+  Step send(const std::vector<Envelope>& due);
+  Step look_for_receipt();
+  Step after_failure();
+  void note_contact(const transport::Result& result);
+  bool take_receipt(ByteView bytes);
+  void apply(const envelope::Receipt& receipt);
+  void apply_refusal(const envelope::Refusal& refusal);
+  void look_for_bundle();
+
+  const Context& context_;
+  const Identity& identity_;
+  Spool& spool_;
+  Hooks hooks_;
+  transport::Connection connection_;
+  ReceiptState receipts_;
+  LinkState link_;
+  Pace pace_;
+  transport::Result last_;
+  std::map<Digest, std::vector<EnvelopeName>> parcels_;  // of several envelopes, sent and not yet answered
+  std::mt19937_64 random_{std::random_device{}()};
+  std::int64_t pause_ms_ = 0, awaiting_since_ = 0, next_look_ = 0, look_pause_ = 0, next_bundle_look_ = 0, retry_at_ = 0;
+  int failures_ = 0;
+  bool new_bundle_ = false;
+};
+
+}  // namespace shutterseal::uploader

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/uploader/session.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+namespace shutterseal::uploader {
+
+static constexpr std::size_t kMostInGroup = 16;
+static constexpr int kRescanMs = 10'000;     // inotify may overflow, and leases say nothing when a writer closes late
+static constexpr int kRetryMs = 1'000;       // for a picture that is being written
+static constexpr int kEndPollMs = 5;
+static constexpr std::int64_t kSlice = 200;  // how soon a sleeping thread notices the end
+
+Session::Session(const Context& context, const Secret& passphrase, const Log& log, StopSignal& stop_signal)
+    : context_(context),
+      log_(log),
+      stop_signal_(stop_signal),
+      identity_(load_identity(context)),
+      sealer_(make_sealer(context, identity_, passphrase)),
+      capture_(context.settings.capture_dir),
+      spool_(context.paths.spool),
+      station_(context, identity_, *sealer_, &capture_, spool_),
+      sender_(context, identity_, Secret(passphrase.view()), spool_, hooks()) {
+  station_.recover();
+}
+
+Sender::Hooks Session::hooks() {
+  return {[this] { return stop_.load(); },
+          [this](LogLevel level, const LogLine& line) { log_.write(level, line.text()); },
+          [this](const envelope::Receipt& receipt) {
+            for (const auto& run : receipt.runs)
+              if (station_.is_overtaken(run)) renew_chain_ = true;
+          }};
+}
+
+// ---- the sealing side -------------------------------------------------------------------------------------------------------------
+
+// One group. False: nothing finished is left, or the spool is full.
+bool Session::seal_some() {
+  spool_full_ = spool_.backlog().octets >= context_.settings.spool_limit;
+  if (spool_full_) {
+    log_.error(LogLine("spool-full").number("limit", static_cast<std::int64_t>(context_.settings.spool_limit)));
+    return false;
+  }
+  if (renew_chain_.exchange(false)) station_.start_new_chain();
+  auto claimed = capture_.claimed();  // first what an earlier run, or a full disk, left
+  if (claimed.empty()) claimed = capture_.claim_finished(kMostInGroup);
+  if (claimed.empty()) return false;
+  if (claimed.size() > kMostInGroup) claimed.resize(kMostInGroup);
+  const auto result = station_.seal_pictures(claimed);
+  for (const auto& line : result.rejected) log_.warning(LogLine("rejected").untrusted("file", line));
+  rejected_ += result.rejected.size();
+  return !result.sealed.empty() || !result.rejected.empty();
+}
+
+void Session::seal_all() {
+  while (!stop_ && seal_some()) poll_stop();
+}
+
+void Session::poll_stop() {
+  if (stop_signal_.stop_requested()) stop_ = true;
+}
+
+// ---- the sending side -------------------------------------------------------------------------------------------------------------
+
+// `stay`: until told to stop. Otherwise until all is sealed, sent and receipted, the line fails, or no receipt comes in time.
+void Session::drain(bool stay) {
+  while (!stop_) {
+    const auto step = sender_.step();
+    if (sender_.has_new_bundle()) {
+      ending_ = Ending::new_bundle;
+      return;
+    }
+    if (step == Sender::Step::sent) continue;
+    if (!stay) {
+      const bool good = sender_.last_outcome() == transport::Outcome::done || sender_.last_outcome() == transport::Outcome::absent;
+      if (step == Sender::Step::idle && sealed_all_) {
+        ending_ = Ending::drained;
+        return;
+      }
+      const auto since = sender_.awaiting_since();
+      const bool late = since != 0 && monotonic_ms() - since > context_.settings.receipt_timeout_ms;
+      if (step == Sender::Step::waiting && (!good || late)) {
+        ending_ = Ending::failed;
+        return;
+      }
+    }
+    sender_.close_if_idle();
+    spool_.wait(step == Sender::Step::idle ? kSlice * 5 : std::min(sender_.pause_ms(), kSlice * 5));
+  }
+}
+
+// An Error of one thread ends both, and is thrown where main can see it.
+void Session::send_until_done(bool stay) {
+  try {
+    drain(stay);
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+  sender_ended_ = true;
+}
+
+Ending Session::finish(std::thread& sending, const std::exception_ptr& failure) {
+  sending.join();
+  if (failure) std::rethrow_exception(failure);
+  if (failure_) std::rethrow_exception(failure_);
+  return ending_;
+}
+
+Ending Session::run() {
+  std::thread sending([this] { send_until_done(false); });
+  std::exception_ptr failure;
+  try {
+    seal_all();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  sealed_all_ = true;
+  spool_.wake();
+  while (!sender_ended_) {
+    struct pollfd waited {
+      stop_signal_.fd(), POLLIN, 0
+    };
+    static_cast<void>(::poll(&waited, 1, kEndPollMs));
+    poll_stop();
+    if (stop_) spool_.wake();
+  }
+  return finish(sending, failure);
+}
+
+static Fd watch_directory(const std::string& path) {
+  Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd || ::inotify_add_watch(fd.get(), path.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0) throw_errno("cannot watch", path);
+  return fd;
+}
+
+static void drain_events(int fd) {
+  alignas(struct inotify_event) char buffer[16 * 1024];
+  while (::read(fd, buffer, sizeof buffer) > 0) {
+  }
+}
+
+void Session::wait_for_pictures() {
+  const auto events = watch_directory(context_.settings.capture_dir);
+  while (!stop_ && !sender_ended_) {
+    bool trouble = false;
+    try {
+      seal_all();
+    } catch (const Error& error) {
+      // A full disk, an unreadable picture: the originals are still there. Said, and tried again.
+      log_.write(LogLevel::error, error.what());
+      trouble = true;
+    }
+    struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {events.get(), POLLIN, 0}};
+    const bool soon = !trouble && capture_.count_waiting() > 0 && !spool_full_;
+    static_cast<void>(::poll(waited, trouble ? 1 : 2, soon ? kRetryMs : std::min<int>(kRescanMs, kRetryMs)));
+    drain_events(events.get());
+    poll_stop();
+  }
+}
+
+Ending Session::watch() {
+  std::thread sending([this] { send_until_done(true); });
+  std::exception_ptr failure;
+  try {
+    wait_for_pictures();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  stop_ = true;
+  spool_.wake();
+  return finish(sending, failure);
+}
+
+}  // namespace shutterseal::uploader

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What run and watch share: two threads over one spool. The one that seals must not wait for the line, the one that sends not for the disk.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "src/base/log.h"
+#include "src/base/program.h"
+#include "src/uploader/capture.h"
+#include "src/uploader/sender.h"
+#include "src/uploader/station.h"
+
+namespace shutterseal::uploader {
+
+enum class Ending { stopped, drained, failed, new_bundle };
+
+class Session {
+ public:
+  Session(const Context& context, const Secret& passphrase, const Log& log, StopSignal& stop_signal);
+  // Seals what is there, sends it, waits for the receipt: at most receipt-timeout. Gives up at the first failure of the line.
+  [[nodiscard]] Ending run();
+  // Until SIGTERM, or a new bundle.
+  [[nodiscard]] Ending watch();
+
+  [[nodiscard]] std::size_t rejected() const { return rejected_; }
+  [[nodiscard]] bool is_spool_full() const { return spool_full_; }
+  [[nodiscard]] Backlog backlog() const { return spool_.backlog(); }
+  [[nodiscard]] const Sender& sender() const { return sender_; }
+
+ private:
+  [[nodiscard]] Sender::Hooks hooks();
+  bool seal_some();
+  void seal_all();
+  void drain(bool stay);
+  void wait_for_pictures();
+  void poll_stop();
+  void send_until_done(bool stay);
+  [[nodiscard]] Ending finish(std::thread& sending, const std::exception_ptr& failure);
+
+  const Context& context_;
+  const Log& log_;
+  StopSignal& stop_signal_;
+  Identity identity_;
+  std::unique_ptr<envelope::Sealer> sealer_;
+  Capture capture_;
+  Spool spool_;
+  Station station_;
+  std::atomic<bool> stop_{false}, sealed_all_{false}, renew_chain_{false};
+  Sender sender_;
+  std::size_t rejected_ = 0;
+  bool spool_full_ = false;
+  std::atomic<Ending> ending_{Ending::stopped};
+  std::atomic<bool> sender_ended_{false};
+  std::exception_ptr failure_;  // of the sending thread; read after it was joined
+};
+
+}  // namespace shutterseal::uploader

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// status: what an operator asks first. It opens no key and takes no lock.
+#include <fmt/format.h>
+
+#include "src/base/file.h"
+#include "src/base/text.h"
+#include "src/report/json.h"
+#include "src/uploader/commands.h"
+#include "src/uploader/identity.h"
+#include "src/uploader/receipt.h"
+#include "src/uploader/sender.h"
+#include "src/uploader/spool.h"
+
+namespace shutterseal::uploader {
+
+static std::size_t count_files(const std::string& dir) {
+  if (!exists(dir)) return 0;
+  std::size_t count = 0;
+  for (const auto& name : list_dir(open_dir(dir).get())) count += name.starts_with('.') || name == "rejected" ? 0 : 1;
+  return count;
+}
+
+static void add_spool(report::Json& json, const Context& context) {
+  std::uint64_t octets = 0;
+  TimeMs oldest = 0;
+  std::size_t count = 0;
+  if (exists(context.paths.spool))
+    for (const auto& one : list_envelopes(open_dir(context.paths.spool).get())) {
+      ++count;
+      octets += one.envelope.size;
+      if (oldest == 0 || one.modified < oldest) oldest = one.modified;
+    }
+  json["backlog"] = count;
+  json["backlog_bytes"] = octets;
+  json["oldest_seconds"] = oldest == 0 ? 0 : std::max<TimeMs>(0, (now_ms() - oldest) / 1000);
+  json["unsealed"] = count_files(context.settings.capture_dir) + count_files(context.settings.capture_dir + "/.claimed");
+  json["rejected"] = count_files(context.settings.capture_dir + "/rejected");
+  json["refused_by_server"] = count_files(context.paths.spool + "/refused");
+}
+
+static void add_link(report::Json& json, const Context& context) {
+  const auto receipts = load_receipt_state(context.state + "/receipt");
+  json["last_receipt"] = receipts.number == 0 ? report::Json() : report::Json(rfc3339_ms(receipts.time));
+  const auto link = load_link_state(context.state + "/link");
+  json["last_error"] = link.error.empty() ? report::Json() : report::Json(link.error);
+  json["last_error_at"] = link.error.empty() ? report::Json() : report::Json(rfc3339(link.error_at));
+  json["contact"] = link.contact_at == 0 ? report::Json() : report::Json(rfc3339(link.contact_at));
+}
+
+int status_command(const config::Arguments& arguments) {
+  const auto context = load_context(arguments);
+  const auto identity = load_identity(context);
+  const auto& certificate = identity.bundle.certificate.front();
+  report::Json json{{"camera", identity.camera().text()}, {"bundle_serial", identity.bundle.serial},
+                    {"certificate_expires", rfc3339(certificate.not_after)},
+                    {"certificate_days_left", (certificate.not_after - now_ms()) / (24LL * 3600 * 1000)}};
+  add_spool(json, context);
+  add_link(json, context);
+  if (arguments.has("json")) {
+    fmt::print("{}\n", report::to_text(json));
+    return 0;
+  }
+  for (const auto& [key, value] : json.items())
+    fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? escape_untrusted(value.get<std::string>(), kLongestSubject) : report::to_text(value));
+  if (identity.bundle.custodians.size() == 1) fmt::print("warning: one custodian alone can open these pictures\n");
+  return 0;
+}
+
+}  // namespace shutterseal::uploader
