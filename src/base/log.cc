@@ -47,4 +47,12 @@ void Log::write(LogLevel level, std::string_view line) const {
   std::fputs(text.c_str(), stderr);
 }
 
+std::optional<LogLevel> parse_log_level(std::string_view text) noexcept {
+  if (text == "error") return LogLevel::error;
+  if (text == "warning") return LogLevel::warning;
+  if (text == "info") return LogLevel::info;
+  if (text == "debug") return LogLevel::debug;
+  return std::nullopt;
+}
+
 }  // namespace shutterseal

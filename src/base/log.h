@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,7 @@ class LogLine {
 };
 
 enum class LogLevel { error, warning, info, debug };
+[[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view text) noexcept;
 
 // Where a program's lines go. `foreground`: stderr as "NAME: LINE"; otherwise syslog (facility daemon, identity NAME).
 class Log {

@@ -11,7 +11,7 @@
 namespace shutterseal::uploader {
 
 static constexpr std::size_t kMostInGroup = 16;
-static constexpr int kRescanMs = 10'000;     // inotify may overflow, and leases say nothing when a writer closes late
+static constexpr int kRescanMs = 10'000;     // inotify may overflow; another process may have sealed an event
 static constexpr int kRetryMs = 1'000;       // for a picture that is being written
 static constexpr int kEndPollMs = 5;
 static constexpr std::int64_t kSlice = 200;  // how soon a sleeping thread notices the end
@@ -147,7 +147,12 @@ static void drain_events(int fd) {
 
 void Session::wait_for_pictures() {
   const auto events = watch_directory(context_.settings.capture_dir);
+  auto next_rescan = monotonic_ms() + kRescanMs;
   while (!stop_ && !sender_ended_) {
+    if (monotonic_ms() >= next_rescan) {
+      station_.recover();  // what another process sealed, an alert for one
+      next_rescan = monotonic_ms() + kRescanMs;
+    }
     bool trouble = false;
     try {
       seal_all();
@@ -158,7 +163,7 @@ void Session::wait_for_pictures() {
     }
     struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {events.get(), POLLIN, 0}};
     const bool soon = !trouble && capture_.count_waiting() > 0 && !spool_full_;
-    static_cast<void>(::poll(waited, trouble ? 1 : 2, soon ? kRetryMs : std::min<int>(kRescanMs, kRetryMs)));
+    static_cast<void>(::poll(waited, trouble ? 1 : 2, soon ? kRetryMs : kRescanMs));
     drain_events(events.get());
     poll_stop();
   }

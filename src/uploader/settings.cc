@@ -46,14 +46,6 @@ std::optional<Keep> parse_keep(std::string_view text) {
   return keep;
 }
 
-static std::optional<LogLevel> parse_level(std::string_view text) {
-  if (text == "error") return LogLevel::error;
-  if (text == "warning") return LogLevel::warning;
-  if (text == "info") return LogLevel::info;
-  if (text == "debug") return LogLevel::debug;
-  return std::nullopt;
-}
-
 [[noreturn]] static void refuse(const std::string& file, const std::string& reason) {
   throw Error(ErrorKind::config, file + ": " + reason);
 }
@@ -64,7 +56,7 @@ static void check(UploadSettings& settings, const std::string& file) {
   const auto keep = parse_keep(settings.keep_text);
   if (!keep) refuse(file, "'keep' is none, a time with its unit such as 7d, or a size with its unit such as 1G");
   settings.keep = *keep;
-  const auto level = parse_level(settings.log_level_text);
+  const auto level = parse_log_level(settings.log_level_text);
   if (!level) refuse(file, "'log-level' is error, warning, info or debug");
   settings.log_level = *level;
   if (settings.parcel_least > settings.parcel_most) refuse(file, "'parcel-least' is larger than 'parcel-most'");

@@ -83,8 +83,9 @@ Spool::Spool(const std::string& path)
     : path_(path), dir_(open_dir(path)), refused_(make_dir_at(dir_.get(), "refused", 0700)), kept_(make_dir_at(dir_.get(), "kept", 0700)) {}
 
 void Spool::refresh() {
-  const auto listed = list_envelopes(dir_.get());
+  // Listed under the mutex: what the sender removes meanwhile it forgets only afterwards, so nothing removed comes back.
   const std::lock_guard guard(mutex_);
+  const auto listed = list_envelopes(dir_.get());
   std::map<EnvelopeName, Item> fresh;
   for (const auto& [envelope, modified] : listed) {
     const auto known = items_.find(envelope.name);

@@ -27,7 +27,7 @@ class Station {
  public:
   // `capture` may be null: for events alone.
   Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool);
-  // What an earlier run left half done. To be called once before anything else.
+  // Finishes what an earlier run left half done and takes in what another process sealed. Before anything else, and now and then.
   void recover();
   // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);

@@ -16,7 +16,8 @@ namespace shutterseal::uploader {
 static std::size_t count_files(const std::string& dir) {
   if (!exists(dir)) return 0;
   std::size_t count = 0;
-  for (const auto& name : list_dir(open_dir(dir).get())) count += name.starts_with('.') || name == "rejected" ? 0 : 1;
+  for (const auto& name : list_dir(open_dir(dir).get()))
+    if (!name.starts_with('.') && name != "rejected") ++count;
   return count;
 }
 

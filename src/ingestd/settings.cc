@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/settings.h"
+
+#include "src/base/error.h"
+#include "src/config/settings.h"
+#include "src/envelope/envelope.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
+static constexpr std::int64_t kSecond = 1000, kDay = 24LL * 3600 * kSecond;
+
+static void bind(config::Settings& table, Settings& settings) {
+  table.size("picture-limit", settings.picture_limit, 1024, envelope::kLargestContent);
+  table.size("drop-limit", settings.drop_limit, kMebi, 256 * kMebi);
+  table.size("quarantine-quota", settings.quarantine_quota, 0, 1024 * 1024 * kMebi);
+  table.size("free-least", settings.free_least, 0, 1024 * 1024 * kMebi);
+  table.number("workers", settings.workers, 1, 64);
+  table.number("group-files", settings.group_files, 1, 1024);
+  table.size("group-bytes", settings.group_bytes, kMebi, 64 * kMebi);
+  table.duration("group-wait", settings.group_wait_ms, 0, kSecond);
+  table.duration("rescan", settings.rescan_ms, kSecond, 3600 * kSecond);
+  table.duration("part-age", settings.part_age_ms, 3600 * kSecond, 365 * kDay);
+  table.text("log-level", settings.log_level_text);
+}
+
+Context load_context(const config::Arguments& arguments) {
+  Context context;
+  context.paths = server_paths(arguments.get("root"));
+  config::Settings table;
+  bind(table, context.settings);
+  const auto file = arguments.get("config", context.paths.ingestd_conf);
+  table.read(file, !arguments.has("config"));
+  auto& settings = context.settings;
+  const auto level = parse_log_level(settings.log_level_text);
+  if (!level) throw Error(ErrorKind::config, file + ": 'log-level' is error, warning, info or debug");
+  settings.log_level = *level;
+  if (settings.drop_limit < settings.picture_limit + envelope::kLargestOverhead)
+    throw Error(ErrorKind::config, file + ": 'drop-limit' is too small for one picture of 'picture-limit'");
+  return context;
+}
+
+std::string dump_settings(const Context& context) {
+  auto copy = context.settings;
+  config::Settings table;
+  bind(table, copy);
+  return table.dump();
+}
+
+}  // namespace shutterseal::ingestd

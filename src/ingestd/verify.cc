@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/verify.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "src/base/error.h"
+#include "src/ingestd/wire.h"
+
+namespace shutterseal::ingestd {
+
+Verifier::~Verifier() { stop(); }
+
+void Verifier::stop() {
+  socket_.reset();
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+}
+
+// Between fork and exec: async-signal-safe calls alone, because other threads may hold locks.
+[[noreturn]] static void become_verifier(int socket) {
+  if (socket == kVerifierFd) {
+    if (::fcntl(socket, F_SETFD, 0) != 0) ::_exit(71);
+  } else if (::dup2(socket, kVerifierFd) < 0) {
+    ::_exit(71);
+  }
+  const char* const arguments[] = {"shutterseal-ingestd", "--verifier", nullptr};
+  const char* const environment[] = {nullptr};
+  ::execve("/proc/self/exe", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
+  ::_exit(71);
+}
+
+void Verifier::start() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("cannot start", "a verifier");
+  Fd theirs(ends[1]);
+  socket_.reset(ends[0]);
+  pid_ = ::fork();
+  if (pid_ < 0) throw_errno("cannot start", "a verifier");
+  if (pid_ == 0) become_verifier(theirs.get());
+}
+
+static std::unique_ptr<Request> make_request(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+                                             const std::vector<Ski>& custodians, std::uint64_t picture_limit) {
+  auto request = std::make_unique<Request>();
+  request->size = snapshot.view().size();
+  request->picture_limit = picture_limit;
+  SHUTTERSEAL_BUG_UNLESS(camera.text().size() < request->camera.size());
+  std::copy(camera.text().begin(), camera.text().end(), request->camera.begin());
+  // The newest names come last; a camera with more than 64 certificates loses the oldest of them here, and is refused, not let in.
+  request->signers = static_cast<std::uint32_t>(std::min(signers.size(), kMostSigners));
+  for (std::size_t i = 0; i < request->signers; ++i) {
+    const auto& key = signers[signers.size() - request->signers + i].key;
+    request->signer[i] = {key.ski.octets, key.certificate.octets, key.point};
+  }
+  request->custodians = static_cast<std::uint32_t>(std::min(custodians.size(), envelope::kMostRecipients));
+  for (std::size_t i = 0; i < request->custodians; ++i) request->custodian[i] = custodians[i].octets;
+  return request;
+}
+
+static bool send(int socket, const Request& request, int snapshot) {
+  struct iovec piece {
+    const_cast<Request*>(&request), sizeof request
+  };
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  struct msghdr message {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &snapshot, sizeof snapshot);
+  ssize_t sent;
+  do sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(sizeof request);
+}
+
+static bool receive(int socket, Answer& answer) {
+  ssize_t got;
+  do got = ::recv(socket, &answer, sizeof answer, 0);
+  while (got < 0 && errno == EINTR);
+  return got == static_cast<ssize_t>(sizeof answer);
+}
+
+// What the daemon knows better than a verifier that may have been taken over.
+static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::size_t expected_offset, const CameraId& camera,
+                          const std::vector<server::Signer>& signers) {
+  if (judged.offset != expected_offset || judged.size > bytes.size() - expected_offset) return false;
+  if (judged.size == 0 && !bytes.empty()) return false;
+  if (!is_stored(judged.verdict)) return true;
+  return judged.passage.camera == camera.text() && server::find_signer(signers, judged.certificate) != nullptr &&
+         envelope::sha256(bytes.subspan(judged.offset, judged.size)) == judged.digest;
+}
+
+std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snapshot, const CameraId& camera,
+                                                           const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
+  if (pid_ < 0) start();
+  if (!send(socket_.get(), *make_request(snapshot, camera, signers, custodians, picture_limit_), snapshot.fd())) return std::nullopt;
+  std::vector<envelope::Judged> all;
+  std::size_t at = 0;
+  Answer answer{};
+  do {
+    if (all.size() == kMostAnswers || !receive(socket_.get(), answer)) return std::nullopt;
+    const auto judged = from_answer(answer);
+    if (!judged || !is_believable(*judged, snapshot.view(), at, camera, signers)) return std::nullopt;
+    at += judged->size;
+    all.push_back(*judged);
+  } while (answer.is_last == 0);
+  if (at != snapshot.view().size()) return std::nullopt;
+  return all;
+}
+
+std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+                                              const std::vector<Ski>& custodians) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (auto answers = ask(snapshot, camera, signers, custodians)) return std::move(*answers);
+    stop();
+  }
+  envelope::Judged all;
+  all.verdict = Verdict::malformed;
+  all.size = snapshot.view().size();
+  return {all};
+}
+
+}  // namespace shutterseal::ingestd

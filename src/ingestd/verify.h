@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's end of one verifier process. It starts it, asks it, and believes none of its answers that it can check itself.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "src/envelope/envelope.h"
+#include "src/ingestd/snapshot.h"
+#include "src/server/trust.h"
+
+namespace shutterseal::ingestd {
+
+class Verifier {
+ public:
+  explicit Verifier(std::uint64_t picture_limit) : picture_limit_(picture_limit) {}
+  ~Verifier();
+  Verifier(const Verifier&) = delete;
+  Verifier& operator=(const Verifier&) = delete;
+
+  // One record an envelope, in order, without gaps from the first to the last octet. Checked here: ranges, the camera, that the signer is one
+  // of `signers`, and the SHA-256 of everything accepted. A verifier that dies or answers nonsense is replaced; when it happens twice
+  // with the same snapshot the whole of it is one `malformed`.
+  [[nodiscard]] std::vector<envelope::Judged> judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+                                                    const std::vector<Ski>& custodians);
+
+ private:
+  void start();
+  void stop();
+  [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Snapshot& snapshot, const CameraId& camera,
+                                                                 const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians);
+  std::uint64_t picture_limit_;
+  Fd socket_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/wire.h"
+
+#include <algorithm>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+namespace shutterseal::ingestd {
+
+Answer to_answer(const envelope::Judged& judged, bool is_last) {
+  Answer answer{};
+  const auto& passage = judged.passage;
+  answer.offset = judged.offset;
+  answer.size = judged.size;
+  answer.is_last = is_last ? 1 : 0;
+  answer.verdict = static_cast<std::uint8_t>(judged.verdict);
+  answer.digest = judged.digest.octets;
+  answer.has_passage = passage.camera.empty() ? 0 : 1;
+  if (answer.has_passage == 0) return answer;
+  SHUTTERSEAL_BUG_UNLESS(passage.camera.size() <= answer.camera.size());
+  std::copy(passage.camera.begin(), passage.camera.end(), answer.camera.begin());
+  answer.camera_size = static_cast<std::uint8_t>(passage.camera.size());
+  answer.certificate = judged.certificate.octets;
+  answer.chain = passage.chain.octets;
+  answer.sequence = passage.sequence;
+  answer.previous = passage.previous.octets;
+  answer.kind = static_cast<std::uint8_t>(passage.kind);
+  answer.sealed_at = passage.sealed_at;
+  if (passage.anchor) {
+    answer.has_anchor = 1;
+    answer.anchor_size = passage.anchor->size;
+    answer.anchor_root = passage.anchor->root.octets;
+  }
+  if (passage.note) {
+    answer.note_size = static_cast<std::uint8_t>(passage.note->size());
+    std::copy(passage.note->begin(), passage.note->end(), answer.note.begin());
+  }
+  return answer;
+}
+
+static bool is_judges_verdict(std::uint8_t value) {
+  for (const auto verdict : {Verdict::accepted, Verdict::wrong_recipients, Verdict::malformed, Verdict::too_large, Verdict::bad_signature,
+                             Verdict::unknown_signer, Verdict::wrong_camera})
+    if (value == static_cast<std::uint8_t>(verdict)) return true;
+  return false;
+}
+
+static bool has_good_passage(const Answer& answer) {
+  constexpr auto kLargest = kLargestInteger;
+  return answer.camera_size <= answer.camera.size() && answer.sequence >= 1 && answer.sequence <= kLargest && answer.sealed_at >= 0 &&
+         static_cast<std::uint64_t>(answer.sealed_at) <= kLargest && answer.kind <= 1 && answer.anchor_size <= kLargest &&
+         CameraId::parse({answer.camera.data(), answer.camera_size}) && is_utf8({answer.note.data(), answer.note_size});
+}
+
+std::optional<envelope::Judged> from_answer(const Answer& answer) {
+  if (!is_judges_verdict(answer.verdict)) return std::nullopt;
+  envelope::Judged judged;
+  judged.verdict = static_cast<Verdict>(answer.verdict);
+  judged.offset = answer.offset;
+  judged.size = answer.size;
+  judged.digest.octets = answer.digest;
+  if (answer.has_passage == 0) return is_stored(judged.verdict) ? std::nullopt : std::optional(judged);
+  if (!has_good_passage(answer)) return std::nullopt;
+  judged.certificate.octets = answer.certificate;
+  auto& passage = judged.passage;
+  passage.camera.assign(answer.camera.data(), answer.camera_size);
+  passage.chain.octets = answer.chain;
+  passage.sequence = answer.sequence;
+  passage.previous.octets = answer.previous;
+  passage.kind = static_cast<envelope::Kind>(answer.kind);
+  passage.sealed_at = answer.sealed_at;
+  if (answer.has_anchor != 0) passage.anchor = envelope::Anchor{answer.anchor_size, Digest{answer.anchor_root}};
+  if (answer.note_size != 0) passage.note.emplace(answer.note.data(), answer.note_size);
+  return judged;
+}
+
+}  // namespace shutterseal::ingestd

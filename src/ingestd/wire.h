@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What daemon and verifier say to each other over a SOCK_SEQPACKET pair: one Request with the snapshot's descriptor, then one Answer an
+// envelope, the last one marked. Fixed-size plain records: there is nothing to parse. The daemon believes nothing of an Answer (verify.h).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "src/envelope/envelope.h"
+
+namespace shutterseal::ingestd {
+
+inline constexpr std::size_t kMostSigners = 64;    // certificates of one camera
+inline constexpr std::size_t kMostAnswers = 4096;  // envelopes of one drop; more is malformed
+inline constexpr int kVerifierFd = 3;
+
+struct SignerRecord {
+  std::array<std::uint8_t, 20> ski;
+  std::array<std::uint8_t, 32> certificate;
+  envelope::Point point;
+};
+
+struct Request {
+  std::uint64_t size;
+  std::uint64_t picture_limit;
+  std::uint32_t signers, custodians;
+  std::array<char, 32> camera;  // NUL behind
+  std::array<SignerRecord, kMostSigners> signer;
+  std::array<std::array<std::uint8_t, 20>, envelope::kMostRecipients> custodian;
+};
+
+struct Answer {
+  std::uint64_t offset, size;
+  std::uint64_t sequence;
+  std::int64_t sealed_at;
+  std::uint64_t anchor_size;
+  std::uint8_t is_last, verdict, kind, has_passage, has_anchor, note_size, camera_size;
+  std::array<std::uint8_t, 32> digest, certificate, previous, anchor_root;
+  std::array<std::uint8_t, 16> chain;
+  std::array<char, 64> camera;
+  std::array<char, 255> note;
+};
+
+[[nodiscard]] Answer to_answer(const envelope::Judged& judged, bool is_last);
+// Nothing when a field is out of its range.
+[[nodiscard]] std::optional<envelope::Judged> from_answer(const Answer& answer);
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/worker.h"
+
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "src/base/error.h"
+#include "src/base/fd.h"
+#include "src/ingestd/wire.h"
+
+namespace shutterseal::ingestd {
+
+// Memory, the one socket, and the end. Nothing that names a file, an address or a process. mmap is allowed without PROT_EXEC alone.
+static void enter_sandbox() {
+  const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release);
+  if (!filter) throw Error(ErrorKind::system, "cannot set up seccomp");
+  const auto allow = [&filter](int call) {
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) != 0) throw Error(ErrorKind::system, "cannot set up seccomp");
+  };
+  for (const int call : {SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(close), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk),
+                         SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+                         SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)})
+    allow(call);
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0)
+      throw Error(ErrorKind::system, "cannot set up seccomp");
+  if (seccomp_load(filter.get()) != 0) throw Error(ErrorKind::system, "cannot enter seccomp");
+}
+
+// False: the daemon is gone.
+static bool receive(Request& request, Fd& snapshot) {
+  struct iovec piece {
+    &request, sizeof request
+  };
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  struct msghdr message {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do got = ::recvmsg(kVerifierFd, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  const auto* header = CMSG_FIRSTHDR(&message);
+  if (got != static_cast<ssize_t>(sizeof request) || !header || header->cmsg_type != SCM_RIGHTS) return false;
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  snapshot.reset(fd);
+  return true;
+}
+
+static void send(const Answer& answer) {
+  while (::send(kVerifierFd, &answer, sizeof answer, MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) ::_exit(1);
+}
+
+static void answer_one(envelope::Judge& judge, const Request& request, ByteView bytes) {
+  std::vector<envelope::TrustedSigner> signers;
+  for (std::uint32_t i = 0; i < request.signers; ++i) {
+    const auto& record = request.signer[i];
+    signers.push_back({Ski{record.ski}, Digest{record.certificate}, record.point});
+  }
+  std::vector<Ski> custodians;
+  for (std::uint32_t i = 0; i < request.custodians; ++i) custodians.push_back(Ski{request.custodian[i]});
+  const auto judged = judge.parcel(bytes, request.camera.data(), signers, custodians);
+  const auto count = std::min(judged.size(), kMostAnswers);
+  for (std::size_t i = 0; i < count; ++i) send(to_answer(judged[i], i + 1 == count));
+}
+
+int verifier_main() {
+  auto request = std::make_unique<Request>();
+  Fd snapshot;
+  // The picture limit comes with the first request; it never changes while this process lives.
+  std::unique_ptr<envelope::Judge> judge;
+  static_cast<void>(envelope::sha256({}));  // libcrypto loads what it needs while it still may
+  enter_sandbox();
+  while (receive(*request, snapshot)) {
+    if (!judge) judge = std::make_unique<envelope::Judge>(request->picture_limit);
+    auto* octets = request->size == 0 ? nullptr : ::mmap(nullptr, request->size, PROT_READ, MAP_SHARED, snapshot.get(), 0);
+    if (octets == MAP_FAILED) ::_exit(1);
+    answer_one(*judge, *request, {static_cast<const std::uint8_t*>(octets), request->size});
+    if (octets) ::munmap(octets, request->size);
+    snapshot.reset();
+  }
+  return 0;
+}
+
+}  // namespace shutterseal::ingestd
