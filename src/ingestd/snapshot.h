@@ -4,6 +4,9 @@
 
 #include <sys/stat.h>
 
+#include <optional>
+#include <string>
+
 #include "src/base/bytes.h"
 #include "src/base/fd.h"
 #include "src/base/ids.h"

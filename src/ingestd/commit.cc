@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/commit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+#include "src/ingestd/intake.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr TimeMs kAdoptionMargin = 3600 * 1000;  // clocks are set back
+static constexpr std::size_t kLargestKeyFile = 64 * 1024;
+
+static envelope::ReceiptKey read_receipt_key(const std::string& path) {
+  auto pem = read_file(path, kLargestKeyFile);
+  auto key = envelope::ReceiptKey::from_pem(pem, path);
+  wipe(pem.data(), pem.size());
+  return key;
+}
+
+Committer::Committer(const Context& context, const registry::Registry& registry, const Log& log)
+    : context_(context),
+      registry_(registry),
+      log_(log),
+      receipt_key_(read_receipt_key(context.paths.receipt_key)),
+      store_(evidence::open_directory_store(context.paths.evidence)),
+      index_(context.paths.index, ledger::Access::read_write),
+      quarantine_(context.paths.quarantine, context.settings.quarantine_quota),
+      void_(context.paths.void_dir, UINT64_MAX) {}
+
+void Committer::adopt(const server::JudgeOne& judge) {
+  const auto newest = index_.newest_received();
+  const auto since = newest ? std::max<TimeMs>(0, *newest - kAdoptionMargin) : 0;
+  const auto adoption = server::adopt(*store_, index_, registry_, since, judge, [](const server::Adoption&) {});
+  for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
+  if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
+}
+
+// ---- one group ----------------------------------------------------------------------------------------------------------------------
+
+struct Committer::Plan {
+  struct ToStore {
+    const JudgedDrop* judged;
+    const envelope::Judged* envelope;
+  };
+  std::vector<ToStore> to_store;
+  std::vector<evidence::Item> items;
+  std::vector<evidence::Location> locations;
+  std::set<Digest> in_group;                 // the same envelope twice in one group
+  std::vector<const JudgedDrop*> refused, settled, put_aside;
+  std::set<CameraId> receipts_for;
+  std::vector<envelope::Receipt> receipts;
+};
+
+void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
+  // Read again here: a camera that was suspended or revoked since intake must not slip through.
+  const auto camera = registry_.find(judged.drop.camera);
+  if (!camera || camera->state == registry::State::suspended) return;
+  if (camera->state == registry::State::revoked) {
+    plan.put_aside.push_back(&judged);
+    return;
+  }
+  bool any_refused = false;
+  for (const auto& one : judged.envelopes) {
+    any_refused = any_refused || is_refused(one.verdict);
+    if (!is_stored(one.verdict)) continue;
+    if (!plan.in_group.insert(one.digest).second || index_.contains(one.passage.chain, one.passage.sequence, one.digest)) continue;
+    plan.to_store.push_back({&judged, &one});
+    plan.items.push_back({judged.drop.camera, one.passage.chain, one.passage.sequence, one.digest, judged.drop.received_at,
+                          judged.drop.snapshot.view().subspan(one.offset, one.size)});
+  }
+  if (any_refused) plan.refused.push_back(&judged);
+  plan.settled.push_back(&judged);
+  plan.receipts_for.insert(judged.drop.camera);
+}
+
+void Committer::record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location) {
+  const auto* signer = server::find_signer(judged.signers, one.certificate);
+  SHUTTERSEAL_BUG_UNLESS(signer != nullptr);  // Verifier::judge() accepts nothing else
+  const auto verdict = server::stored_verdict(one, signer->not_after, judged.drop.received_at, index_);
+  static_cast<void>(index_.insert(server::make_row(judged.drop.camera, one, verdict, judged.drop.received_at, location)));
+  LogLine line("accepted");
+  line.field("camera", judged.drop.camera.text()).field("chain", one.passage.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(one.passage.sequence));
+  line.number("bytes", static_cast<std::int64_t>(one.size)).field("sha256", one.digest.hex());
+  if (verdict != Verdict::accepted) line.field("flag", verdict_name(verdict));
+  log_.info(line);
+}
+
+// A name in a receipt is a hint, and only names of our own form are repeated.
+static std::string hint(const std::string& name) {
+  const bool plain = name.size() <= 80 && name.ends_with(".parcel") &&
+                     std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '.'; });
+  return plain ? name : "-";
+}
+
+void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
+  const auto& drop = judged.drop;
+  const auto digest = envelope::sha256(drop.snapshot.view());
+  std::string reason;
+  auto first = Verdict::accepted;
+  for (const auto& one : judged.envelopes) {
+    if (!is_refused(one.verdict)) continue;
+    if (first == Verdict::accepted) first = one.verdict;
+    if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
+  }
+  quarantine_.keep(drop, digest, reason);
+  index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
+  log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.name));
+  plan.receipts_for.insert(drop.camera);
+}
+
+void Committer::put_aside(const JudgedDrop& judged) {
+  const auto digest = envelope::sha256(judged.drop.snapshot.view());
+  void_.keep(judged.drop, digest, std::string(verdict_name(Verdict::void_after_theft)));
+  log_.warning(LogLine("void").field("camera", judged.drop.camera.text()).field("verdict", verdict_name(Verdict::void_after_theft)).untrusted("file", judged.drop.name));
+  remove_drop(judged.drop);
+}
+
+envelope::Receipt Committer::make_receipt(const CameraId& camera) {
+  return {.camera = camera,
+          .time = now_ms(),
+          .number = index_.next_receipt_number(camera),
+          .runs = index_.runs(camera, envelope::kMostRuns),
+          .refusals = index_.refusals(camera)};
+}
+
+// One transaction for rows, refusals and receipt numbers: durable before any receipt says so.
+void Committer::record(Plan& plan) {
+  index_.begin();
+  try {
+    for (std::size_t i = 0; i < plan.to_store.size(); ++i) record_envelope(*plan.to_store[i].judged, *plan.to_store[i].envelope, plan.locations[i]);
+    for (const auto* judged : plan.refused) refuse(*judged, plan);
+    for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));
+    index_.commit();
+  } catch (...) {
+    index_.rollback();
+    throw;
+  }
+}
+
+void Committer::write_receipt(const envelope::Receipt& receipt) {
+  const auto dir = context_.paths.drop + "/" + receipt.camera.account() + "/receipts";
+  replace_file(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
+}
+
+// Only the file that was judged: the camera may have put another under the same name.
+void Committer::remove_drop(const Drop& drop) {
+  const auto dir = open_dir(incoming_path(context_.paths, drop.camera));
+  struct stat info {};
+  if (::fstatat(dir.get(), drop.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir.get(), drop.name);
+}
+
+void Committer::commit(const std::vector<JudgedDrop>& group) {
+  Plan plan;
+  for (const auto& judged : group) plan_drop(judged, plan);
+  // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
+  plan.locations = store_->put(plan.items);
+  // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
+  record(plan);
+  // Crash between receipts: the same.
+  for (const auto& receipt : plan.receipts) write_receipt(receipt);
+  for (const auto* judged : plan.settled) remove_drop(judged->drop);
+  for (const auto* judged : plan.put_aside) put_aside(*judged);
+}
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/intake.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr std::size_t kMostListed = 4096;
+static constexpr std::size_t kMostComplaints = 10'000;
+static constexpr auto kSecondLook = std::chrono::milliseconds(20);
+
+std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
+
+Fd Intake::incoming(const CameraId& camera) const { return open_dir(incoming_path(context_.paths, camera)); }
+
+static void remove_if_old(int dir, const std::string& name, std::int64_t age) {
+  struct stat info {};
+  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) && now_ms() - mtime_ms(info) > age) unlink_at(dir, name);
+}
+
+std::vector<std::string> Intake::names(const CameraId& camera, std::size_t most) {
+  const auto dir = incoming(camera);
+  std::vector<std::string> found;
+  for (auto& name : list_dir(dir.get(), kMostListed)) {
+    if (!name.starts_with('.')) {
+      found.push_back(std::move(name));
+    } else if (name.ends_with(".part")) {
+      remove_if_old(dir.get(), name, context_.settings.part_age_ms);  // never judged, and the camera still has what was cut
+    }
+  }
+  std::sort(found.begin(), found.end());
+  if (found.size() > most) found.resize(most);
+  return found;
+}
+
+void Intake::complain_once(const CameraId& camera, const std::string& name, const char* why) {
+  if (complained_.size() >= kMostComplaints) complained_.clear();
+  if (complained_.insert(camera.text() + "/" + name).second)
+    log_.warning(LogLine("waiting").field("camera", camera.text()).field("reason", why).untrusted("file", name));
+}
+
+void Intake::refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why) {
+  if (!things_.take(dir, camera, name, info, std::string(verdict_name(verdict)) + ": " + why) && ::unlinkat(dir, name.c_str(), S_ISDIR(info.st_mode) ? AT_REMOVEDIR : 0) != 0)
+    return complain_once(camera, name, "cannot-remove");
+  log_.warning(LogLine("refused").field("camera", camera.text()).field("verdict", verdict_name(verdict)).untrusted("file", name));
+}
+
+// A plain SFTP rename is link and unlink: for a moment the file has two names. Should sshd be killed in between, the second name stays for
+// ever: it is the upload's own .part, so it goes. Other second names do no harm: the octets are copied before they are judged.
+bool Intake::is_alone(int dir, const std::string& name, const struct stat& info) {
+  if (info.st_nlink < 2) return true;
+  std::this_thread::sleep_for(kSecondLook);
+  struct stat part {};
+  const auto part_name = "." + name + ".part";
+  if (::fstatat(dir, part_name.c_str(), &part, AT_SYMLINK_NOFOLLOW) == 0 && part.st_ino == info.st_ino && part.st_dev == info.st_dev)
+    unlink_at(dir, part_name);
+  return true;
+}
+
+bool Intake::may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info) {
+  const auto refuse = [&](Verdict verdict, const std::string& why) {
+    refuse_thing(camera.id, dir, name, info, verdict, why);
+    return false;
+  };
+  if (info.st_uid != camera.uid) return refuse(Verdict::not_a_file, "belongs to uid " + std::to_string(info.st_uid));
+  if (static_cast<std::uint64_t>(info.st_size) > context_.settings.drop_limit)
+    return refuse(Verdict::too_large, std::to_string(info.st_size) + " octets");
+  return is_alone(dir, name, info);
+}
+
+std::optional<Drop> Intake::take(const CameraId& id, const std::string& name) {
+  const auto camera = registry_.find(id);
+  if (!camera) return std::nullopt;
+  if (camera->state == registry::State::suspended) {
+    complain_once(id, "", "suspended");
+    return std::nullopt;
+  }
+  const auto dir = incoming(id);
+  const auto file = open_hostile(dir.get(), name);
+  if (file.problem == HostileProblem::vanished) return std::nullopt;
+  if (file.problem == HostileProblem::unreadable) {
+    complain_once(id, name, "unreadable");
+    return std::nullopt;
+  }
+  if (file.problem == HostileProblem::not_regular) {
+    refuse_thing(id, dir.get(), name, file.info, Verdict::not_a_file, "mode " + std::to_string(file.info.st_mode & S_IFMT));
+    return std::nullopt;
+  }
+  if (!may_take(*camera, dir.get(), name, file.info)) return std::nullopt;
+  auto snapshot = Snapshot::take(file.fd.get(), static_cast<std::uint64_t>(file.info.st_size));
+  if (!snapshot) {
+    complain_once(id, name, "changing");
+    return std::nullopt;
+  }
+  return Drop{id, name, now_ms(), file.info.st_dev, file.info.st_ino, std::move(*snapshot)};
+}
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the drop directory to a snapshot. Whatever a camera may put there is a value; each is opened once and never by following a name.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "src/base/log.h"
+#include "src/ingestd/quarantine.h"
+#include "src/ingestd/settings.h"
+#include "src/ingestd/snapshot.h"
+#include "src/registry/registry.h"
+
+namespace shutterseal::ingestd {
+
+class Intake {
+ public:
+  Intake(const Context& context, const registry::Registry& registry, Quarantine& things, const Log& log)
+      : context_(context), registry_(registry), things_(things), log_(log) {}
+
+  // Names in incoming/ that look finished, at most `most`; ".NAME.part" of cut uploads are removed when older than part-age.
+  [[nodiscard]] std::vector<std::string> names(const CameraId& camera, std::size_t most);
+  // Nothing: it is not for now (vanished, still growing, unreadable, a suspended camera), or it was refused on the spot.
+  [[nodiscard]] std::optional<Drop> take(const CameraId& camera, const std::string& name);
+
+ private:
+  [[nodiscard]] Fd incoming(const CameraId& camera) const;
+  [[nodiscard]] bool may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info);
+  [[nodiscard]] bool is_alone(int dir, const std::string& name, const struct stat& info);
+  void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
+  void complain_once(const CameraId& camera, const std::string& name, const char* why);
+
+  const Context& context_;
+  const registry::Registry& registry_;
+  Quarantine& things_;
+  const Log& log_;
+  std::set<std::string> complained_;
+};
+
+[[nodiscard]] std::string incoming_path(const ServerPaths& paths, const CameraId& camera);
+
+}  // namespace shutterseal::ingestd

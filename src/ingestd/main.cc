@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// shutterseal-ingestd(8): from drop directories to evidence.
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/ingestd/daemon.h"
+#include "src/ingestd/worker.h"
+
+namespace shutterseal::ingestd {
+
+static std::vector<config::Option> options() {
+  auto all = config::common_options();
+  all.insert(all.end(), {{"once", "", "take what is there and exit"}, {"foreground", "", "log to standard error, not to syslog"}});
+  return all;
+}
+
+static int serve(const Context& context, bool once, bool foreground) {
+  if (!exists(context.paths.receipt_key))
+    throw Error(ErrorKind::config, "no receipt key '" + context.paths.receipt_key + "': run 'shutterseal init' first");
+  make_dirs(context.paths.run_dir, 0750);
+  const auto lock = FileLock::try_lock(context.paths.run_dir + "/ingestd.lock");
+  if (!lock) throw Error(ErrorKind::temporary, "another shutterseal-ingestd is running");
+  StopSignal stop_signal;
+  const Log log(kProgram, foreground, context.settings.log_level);
+  log.info(LogLine("started"));
+  Daemon daemon(context, log, stop_signal);
+  if (once)
+    daemon.run_once();
+  else
+    daemon.run();
+  log.info(LogLine("stopped"));
+  return 0;
+}
+
+static int run(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--verifier") == 0) return verifier_main();
+  const auto arguments = config::parse_arguments(argc, argv, options());
+  if (arguments.has("help")) {
+    fmt::print("{}", config::help_text("shutterseal-ingestd [OPTION...]", "Verifies what cameras dropped and moves it to evidence.", options()));
+    return 0;
+  }
+  if (arguments.has("version")) {
+    fmt::print("{}\n", config::version_text(kProgram));
+    return 0;
+  }
+  if (!arguments.operands().empty()) throw Error(ErrorKind::usage, "no operand is expected (see --help)");
+  const auto context = load_context(arguments);
+  if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
+  if (arguments.has("test") || arguments.has("dump")) return 0;
+  return serve(context, arguments.has("once"), arguments.has("foreground"));
+}
+
+}  // namespace shutterseal::ingestd
+
+int main(int argc, char** argv) {
+  return shutterseal::run_main(shutterseal::ingestd::kProgram, [&] { return shutterseal::ingestd::run(argc, argv); });
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/pipeline.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
+static constexpr auto kTroublePause = std::chrono::seconds(5);
+
+// ---- adoption -------------------------------------------------------------------------------------------------------------------------
+
+static Snapshot snapshot_of(ByteView bytes) {
+  const Fd memory(::memfd_create("evidence", MFD_CLOEXEC));
+  if (!memory) throw_errno("cannot take", "a snapshot");
+  write_all(memory.get(), bytes, "a snapshot");
+  if (::lseek(memory.get(), 0, SEEK_SET) != 0) throw_errno("cannot read", "a snapshot");
+  auto snapshot = Snapshot::take(memory.get(), bytes.size());
+  SHUTTERSEAL_BUG_UNLESS(snapshot.has_value());
+  return std::move(*snapshot);
+}
+
+server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodians) {
+  return [&verifier, &custodians](ByteView bytes, const CameraId& camera, const std::vector<server::Signer>& signers) {
+    const auto judged = verifier.judge(snapshot_of(bytes), camera, signers, custodians);
+    // Evidence holds one envelope a file: two would mean that somebody wrote there.
+    return judged.size() == 1 ? judged.front() : envelope::Judged{};
+  };
+}
+
+// ---- the queue --------------------------------------------------------------------------------------------------------------
+
+Pipeline::Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log)
+    : context_(context),
+      registry_(registry),
+      committer_(committer),
+      log_(log),
+      custodians_(server::skis_of(server::read_certificates(context.paths.custodians))) {
+  for (std::uint64_t i = 0; i < context.settings.workers; ++i) threads_.emplace_back([this] { run_lane(); });
+  threads_.emplace_back([this] { run_committer(); });
+}
+
+Pipeline::~Pipeline() {
+  {
+    const std::lock_guard guard(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
+  const std::lock_guard guard(mutex_);
+  return known_.contains({camera, name});
+}
+
+void Pipeline::put(Drop drop) {
+  std::unique_lock guard(mutex_);
+  const auto size = drop.snapshot.view().size();
+  changed_.wait(guard, [&] { return failure_ || octets_ == 0 || octets_ + size <= kMostOctets; });
+  octets_ += size;
+  known_.emplace(drop.camera, drop.name);
+  waiting_.push_back(std::move(drop));
+  changed_.notify_all();
+}
+
+void Pipeline::wait_until_empty() {
+  std::unique_lock guard(mutex_);
+  changed_.wait(guard, [this] { return failure_ || known_.empty(); });
+}
+
+void Pipeline::check() {
+  const std::lock_guard guard(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void Pipeline::fail() noexcept {
+  const std::lock_guard guard(mutex_);
+  if (!failure_) failure_ = std::current_exception();
+  ending_ = true;
+  changed_.notify_all();
+}
+
+// ---- verify ---------------------------------------------------------------------------------------------------------------------------
+
+std::optional<Drop> Pipeline::next_drop() {
+  std::unique_lock guard(mutex_);
+  changed_.wait(guard, [this] { return failure_ || ending_ || !waiting_.empty(); });
+  if (failure_ || waiting_.empty()) return std::nullopt;
+  auto drop = std::move(waiting_.front());
+  waiting_.pop_front();
+  ++in_lanes_;
+  return drop;
+}
+
+JudgedDrop Pipeline::judge(Drop drop, Verifier& verifier) {
+  auto signers = registry_.find(drop.camera) ? server::camera_signers(registry_, drop.camera) : std::vector<server::Signer>{};
+  auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
+  return {std::move(drop), std::move(envelopes), std::move(signers)};
+}
+
+void Pipeline::run_lane() {
+  try {
+    Verifier verifier(context_.settings.picture_limit);
+    while (auto drop = next_drop()) {
+      auto judged = judge(std::move(*drop), verifier);
+      const std::lock_guard guard(mutex_);
+      judged_.push_back(std::move(judged));
+      --in_lanes_;
+      changed_.notify_all();
+    }
+  } catch (...) {
+    fail();
+  }
+}
+
+// ---- commit ---------------------------------------------------------------------------------------------------------------------------
+
+// What is ready, up to the group's limits. Waits a little for more only while more is on its way: a lone picture goes at once.
+std::vector<JudgedDrop> Pipeline::next_group() {
+  std::unique_lock guard(mutex_);
+  const auto nothing_left = [this] { return failure_ || (ending_ && waiting_.empty() && in_lanes_ == 0 && judged_.empty()); };
+  changed_.wait(guard, [&] { return nothing_left() || !judged_.empty(); });
+  const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
+  changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
+  std::vector<JudgedDrop> group;
+  std::uint64_t octets = 0;
+  while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes) {
+    octets += judged_.front().drop.snapshot.view().size();
+    group.push_back(std::move(judged_.front()));
+    judged_.pop_front();
+  }
+  return group;
+}
+
+// A full disk or a busy index is no reason to die: the drops are where they were. What may have been linked gets its row first, or the next
+// try would store it a second time.
+void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifier) {
+  bool must_adopt = false;
+  for (;;) {
+    try {
+      if (must_adopt) committer_.adopt(judge_with(verifier, custodians_));
+      must_adopt = true;
+      return committer_.commit(group);
+    } catch (const Error& error) {
+      log_.error(LogLine("trouble").untrusted("reason", error.what()));
+      std::unique_lock guard(mutex_);
+      if (changed_.wait_for(guard, kTroublePause, [this] { return ending_; })) return;  // they wait for the next start
+    }
+  }
+}
+
+void Pipeline::run_committer() {
+  try {
+    Verifier verifier(context_.settings.picture_limit);  // for adoption; its process starts when first asked
+    for (;;) {
+      const auto group = next_group();
+      if (group.empty()) return;
+      take_over(group, verifier);
+      const std::lock_guard guard(mutex_);
+      for (const auto& judged : group) {
+        octets_ -= judged.drop.snapshot.view().size();
+        known_.erase({judged.drop.camera, judged.drop.name});
+      }
+      changed_.notify_all();
+    }
+  } catch (...) {
+    fail();
+  }
+}
+
+}  // namespace shutterseal::ingestd

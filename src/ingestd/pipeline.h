@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The threads: intake (the caller's) -> one lane a verifier -> the committer. Bounded by octets, so that a flood fills the drop directories
+// and not the memory.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "src/ingestd/commit.h"
+#include "src/ingestd/verify.h"
+
+namespace shutterseal::ingestd {
+
+class Pipeline {
+ public:
+  Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log);
+  ~Pipeline();  // finishes what it has
+
+  [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
+  void put(Drop drop);     // waits while too much is on its way
+  void wait_until_empty();
+  void check();            // throws what a thread of it threw
+
+ private:
+  void run_lane();
+  void run_committer();
+  [[nodiscard]] std::optional<Drop> next_drop();
+  [[nodiscard]] std::vector<JudgedDrop> next_group();
+  void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
+  void fail() noexcept;
+  JudgedDrop judge(Drop drop, Verifier& verifier);
+
+  const Context& context_;
+  const registry::Registry& registry_;
+  Committer& committer_;
+  const Log& log_;
+  std::vector<Ski> custodians_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Drop> waiting_;
+  std::deque<JudgedDrop> judged_;
+  std::set<std::pair<CameraId, std::string>> known_;
+  std::uint64_t octets_ = 0;
+  std::size_t in_lanes_ = 0;
+  bool ending_ = false;
+  std::exception_ptr failure_;
+  std::vector<std::thread> threads_;
+};
+
+// Judges one envelope of the store with a verifier: for adoption.
+[[nodiscard]] server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodians);
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/quarantine.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
+#include "src/base/text.h"
+#include "src/envelope/keys.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr mode_t kFileMode = 0440, kDirMode = 0750;
+
+Fd Quarantine::folder(const CameraId& camera) const { return make_dir_at(open_dir(directory_).get(), camera.account(), kDirMode); }
+
+// Counted once from the directory, then kept in memory: removing by hand makes room at the next start.
+bool Quarantine::has_room(const CameraId& camera, std::uint64_t octets) {
+  const auto known = used_.find(camera);
+  if (known == used_.end()) {
+    const auto dir = folder(camera);
+    auto& used = used_[camera];
+    for (const auto& name : list_dir(dir.get())) {
+      struct stat info {};
+      if (::fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) used += static_cast<std::uint64_t>(info.st_size);
+    }
+  }
+  auto& used = used_[camera];
+  if (used + octets > quota_) return false;
+  used += octets;
+  return true;
+}
+
+static std::string reason_text(const CameraId& camera, const std::string& name, TimeMs received, std::uint64_t size, const std::string& digest,
+                               const std::string& reason, bool kept) {
+  return format_key_value("format", "1") + format_key_value("camera", camera.text()) + format_key_value("name", escape_untrusted(name)) +
+         format_key_value("received", rfc3339_ms(received)) + format_key_value("size", std::to_string(size)) + format_key_value("sha256", digest) +
+         format_key_value("reason", reason) + format_key_value("kept", kept ? "yes" : "no");
+}
+
+void Quarantine::keep(const Drop& drop, const Digest& digest, const std::string& reason) {
+  const auto octets = drop.snapshot.view();
+  const bool room = has_room(drop.camera, octets.size());
+  const auto dir = folder(drop.camera);
+  const auto name = std::to_string(drop.received_at) + "-" + digest.hex().substr(0, 16);
+  const auto where = directory_ + "/" + drop.camera.account() + "/" + name;
+  CommitGroup group(SyncMode::each);
+  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), digest.hex(), reason, room);
+  group.add(dir.get(), name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
+  if (room) group.add(dir.get(), name + ".parcel", {octets}, kFileMode, where + ".parcel");
+  static_cast<void>(group.commit());
+}
+
+// The name tells two such things of one millisecond apart, and says nothing that the peer chose.
+static std::string name_of_thing(const std::string& name, TimeMs now) {
+  return std::to_string(now) + "-" + envelope::sha256(as_bytes(name)).hex().substr(0, 16);
+}
+
+bool Quarantine::take(int from_dir, const CameraId& camera, const std::string& name, const struct stat& info, const std::string& reason) {
+  const auto dir = folder(camera);
+  const auto now = now_ms();
+  const auto target = name_of_thing(name, now);
+  const auto size = static_cast<std::uint64_t>(info.st_size > 0 ? info.st_size : 0);
+  const bool moved = has_room(camera, size) && ::renameat2(from_dir, name.c_str(), dir.get(), (target + ".thing").c_str(), RENAME_NOREPLACE) == 0;
+  const auto text = reason_text(camera, name, now, size, "-", reason, moved);
+  CommitGroup group(SyncMode::each);
+  group.add(dir.get(), target + ".reason", {as_bytes(text)}, kFileMode, directory_ + "/" + target);
+  static_cast<void>(group.commit());
+  return moved;
+}
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was refused, kept: quarantine/cam-ID/RECEIVEDMS-DIGEST16.parcel with a .reason beside it; and void/ in the same form.
+// SECURITY: a stolen camera may send rubbish for ever. Beyond the quota of a camera its digest and reason are kept, the octets are not.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/base/fd.h"
+#include "src/envelope/envelope.h"
+#include "src/ingestd/snapshot.h"
+
+namespace shutterseal::ingestd {
+
+class Quarantine {
+ public:
+  Quarantine(std::string directory, std::uint64_t quota) : directory_(std::move(directory)), quota_(quota) {}
+  // Durable when it returns. `reason` is one line for people: the verdict, and where.
+  void keep(const Drop& drop, const Digest& digest, const std::string& reason);
+  // Something that is no drop (a symlink, a directory, a file too large): moved here as it is when on the same file system.
+  // False: it could only be described; the caller may remove it.
+  [[nodiscard]] bool take(int from_dir, const CameraId& camera, const std::string& name, const struct stat& info, const std::string& reason);
+
+ private:
+  [[nodiscard]] Fd folder(const CameraId& camera) const;
+  [[nodiscard]] bool has_room(const CameraId& camera, std::uint64_t octets);
+  std::string directory_;
+  std::uint64_t quota_;
+  std::map<CameraId, std::uint64_t> used_;
+};
+
+}  // namespace shutterseal::ingestd

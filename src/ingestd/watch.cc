@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ingestd/watch.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "src/base/error.h"
+#include "src/ingestd/intake.h"
+
+namespace shutterseal::ingestd {
+
+Watch::Watch(const Context& context, const registry::Registry& registry, const Log& log)
+    : context_(context), registry_(registry), log_(log), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  if (!fd_) throw_errno("cannot watch", context.paths.drop);
+}
+
+std::vector<CameraId> Watch::rescan() {
+  std::vector<CameraId> present;
+  for (const auto& id : registry_.list()) {
+    const auto path = incoming_path(context_.paths, id);
+    // A plain SFTP rename is link and unlink and shows as IN_CREATE; posix-rename and FTP as IN_MOVED_TO. Adding a watch again is harmless.
+    const int watch = ::inotify_add_watch(fd_.get(), path.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    if (watch < 0 && errno == ENOENT) {
+      if (missing_.insert(id).second) log_.warning(LogLine("no-drop-directory").field("camera", id.text()));
+      continue;
+    }
+    // No watch left (fs.inotify.max_user_watches): the rescan still finds everything, only later.
+    if (watch >= 0) cameras_.insert_or_assign(watch, id);
+    present.push_back(id);
+  }
+  return present;
+}
+
+std::vector<CameraId> Watch::events(bool& overflow) {
+  std::set<CameraId> busy;
+  alignas(struct inotify_event) char buffer[64 * 1024];
+  for (;;) {
+    const auto got = ::read(fd_.get(), buffer, sizeof buffer);
+    if (got <= 0) break;
+    for (ssize_t at = 0; at < got;) {
+      struct inotify_event event {};
+      std::memcpy(&event, buffer + at, sizeof event);
+      const char* name = buffer + at + sizeof event;
+      at += static_cast<ssize_t>(sizeof event + event.len);
+      if ((event.mask & IN_Q_OVERFLOW) != 0) overflow = true;
+      const auto camera = cameras_.find(event.wd);
+      if (event.len != 0 && name[0] != '.' && camera != cameras_.end()) busy.insert(camera->second);
+    }
+  }
+  return {busy.begin(), busy.end()};
+}
+
+}  // namespace shutterseal::ingestd
