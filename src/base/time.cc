@@ -21,10 +21,27 @@ TimeMs monotonic_ms() noexcept { return clock_ms<std::chrono::steady_clock>(); }
 
 static TimeMs floor_seconds(TimeMs time) { return (time - ((time % 1000 + 1000) % 1000)) / 1000; }
 
-std::string format_utc(TimeMs time, const char* strftime_format) {
-  const auto seconds = static_cast<std::time_t>(floor_seconds(time));
+// Not gmtime(3): it reads /etc/localtime at its first call, and a sandboxed process may open nothing.
+static std::tm calendar(TimeMs time) {
+  using namespace std::chrono;
+  const sys_seconds seconds{std::chrono::seconds{floor_seconds(time)}};
+  const auto day = floor<days>(seconds);
+  const year_month_day date{day};
+  const hh_mm_ss clock{seconds - day};
   std::tm parts{};
-  if (!gmtime_r(&seconds, &parts)) throw Error(ErrorKind::data, fmt::format("time {} is out of range", time));
+  parts.tm_year = static_cast<int>(date.year()) - 1900;
+  parts.tm_mon = static_cast<int>(static_cast<unsigned>(date.month())) - 1;
+  parts.tm_mday = static_cast<int>(static_cast<unsigned>(date.day()));
+  parts.tm_hour = static_cast<int>(clock.hours().count());
+  parts.tm_min = static_cast<int>(clock.minutes().count());
+  parts.tm_sec = static_cast<int>(clock.seconds().count());
+  return parts;
+}
+
+std::string format_utc(TimeMs time, const char* strftime_format) {
+  constexpr TimeMs kYear10000 = 253402300800000;
+  if (time < 0 || time >= kYear10000) throw Error(ErrorKind::data, fmt::format("time {} is out of range", time));
+  const auto parts = calendar(time);
   char buffer[64];
   return {buffer, std::strftime(buffer, sizeof buffer, strftime_format, &parts)};
 }
