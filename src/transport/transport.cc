@@ -229,7 +229,7 @@ static std::string reason_of(Outcome outcome, CURLcode code, const std::string& 
   if (outcome == Outcome::done) return "done";
   if (outcome == Outcome::wrong_host_key) return "the host key is not among the pins: not connected";
   if (outcome == Outcome::login_refused) return "login refused";
-  return escape_untrusted(text.empty() ? curl_easy_strerror(code) : text);
+  return text.empty() ? curl_easy_strerror(code) : text;
 }
 
 Result Connection::Impl::perform(const Target& to) {
@@ -247,16 +247,11 @@ Result Connection::Impl::perform(const Target& to) {
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
   Result result;
   result.outcome = outcome_of(code, text.data());
-  result.detail = escape_untrusted(to.host) + ":" + std::to_string(to.port) + ": " + reason_of(result.outcome, code, text.data());
+  result.detail = to.host + ":" + std::to_string(to.port) + ": " + reason_of(result.outcome, code, text.data());
   curl_off_t sent = 0;
   if (curl_easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK) result.sent = static_cast<std::uint64_t>(sent);
   result.elapsed_ms = last_used - started;
   return result;
-}
-
-static bool was_reused(CURL* handle) {
-  long connects = 0;
-  return curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
 }
 
 // A pin for another key is no reason to give up before the others were tried; a connection that died while idle is none at all.
@@ -265,12 +260,12 @@ Result Connection::Impl::attempt_target(const Target& to, const std::function<vo
   for (std::size_t tried = 0; tried < settings.host_key_pins.size();) {
     if (!handle) handle.reset(curl_easy_init());
     if (!handle) throw std::bad_alloc();
+    const bool reused = !sockets.empty();
     order(to);
     result = perform(to);
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
-    const bool reused = was_reused(handle.get());
     handle.reset();
-    if (reused) continue;  // once: the next one is fresh
+    if (reused) continue;  // once: the next one has no connection to reuse
     if (result.outcome != Outcome::wrong_host_key) return result;
     ++tried;
     pin = (pin + 1) % settings.host_key_pins.size();

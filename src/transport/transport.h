@@ -2,7 +2,7 @@
 // Pushing parcels to a drop server and reading the receipt, over libcurl. One object, one connection, reused and closed when idle.
 //
 // SECURITY: no pin, no connection. The server's host key must hash to one of the pins before any credential is sent (libcurl accepts any
-// host key when asked for nothing). Nothing of the server's text reaches an error unescaped. A close status is ignored by libcurl,
+// host key when asked for nothing). A close status is ignored by libcurl,
 // so success means "the rename was answered", and only a receipt proves that anything arrived.
 #pragma once
 
@@ -47,7 +47,7 @@ enum class Outcome {
 };
 struct Result {
   Outcome outcome = Outcome::unreachable;
-  std::string detail;  // one escaped line for status and log: host, what, why
+  std::string detail;  // host, what, why; may hold the server's words: escape it
   std::uint64_t sent = 0;
   std::int64_t elapsed_ms = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/text.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/session.h"
 
@@ -15,7 +16,7 @@ using transport::Outcome;
   const auto kind = sender.last_outcome() == Outcome::wrong_host_key  ? ErrorKind::protocol
                     : sender.last_outcome() == Outcome::login_refused ? ErrorKind::permission
                                                                       : ErrorKind::temporary;
-  throw Error(kind, sender.last_detail());
+  throw Error(kind, escape_untrusted(sender.last_detail(), kLongestSubject));
 }
 
 static void report_ending(const Session& session, Ending ending) {

@@ -77,7 +77,7 @@ Sender::Step Sender::step() {
 void Sender::note_contact(const transport::Result& result) {
   const bool good = result.outcome == Outcome::done || result.outcome == Outcome::absent;
   last_ = result;
-  const auto error = good ? std::string() : result.detail;
+  const auto error = good ? std::string() : escape_untrusted(result.detail, kLongestSubject);
   const bool changed = error != link_.error || link_.contact_at == 0;
   if (good) {
     failures_ = 0;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "src/base/file.h"
-#include "src/base/text.h"
 #include "src/report/json.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/identity.h"
@@ -62,7 +61,7 @@ int status_command(const config::Arguments& arguments) {
     return 0;
   }
   for (const auto& [key, value] : json.items())
-    fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? escape_untrusted(value.get<std::string>(), kLongestSubject) : report::to_text(value));
+    fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : report::to_text(value));
   if (identity.bundle.custodians.size() == 1) fmt::print("warning: one custodian alone can open these pictures\n");
   return 0;
 }
