@@ -41,7 +41,7 @@ run_e2e() {
   for script in test/e2e/*.sh; do
     name=$(basename "$script" .sh)
     started=$(date +%s)
-    timeout 300 sh "$script" "$build" > "$logs/e2e-$name" 2>&1
+    timeout 90 sh "$script" "$build" > "$logs/e2e-$name" 2>&1
     status=$?
     case $name in must-fail-*) if [ $status -eq 1 ]; then status=0; else status=1; fi ;; esac
     if [ $status -eq 0 ]; then
