@@ -16,6 +16,13 @@ LogLine& LogLine::field(std::string_view key, std::string_view trusted_word) {
 
 LogLine& LogLine::number(std::string_view key, std::int64_t value) { return field(key, std::to_string(value)); }
 
+LogLine& LogLine::sentence(std::string_view key, std::string_view safe_text) {
+  text_.append(" ").append(key).append("=\"");
+  for (const char c : safe_text) text_ += c == '"' || c < ' ' ? '\'' : c;
+  text_ += '"';
+  return *this;
+}
+
 LogLine& LogLine::untrusted(std::string_view key, std::string_view text) { return field(key, quote_untrusted(text)); }
 
 Log::Log(const char* name, bool foreground, LogLevel threshold) : name_(name), foreground_(foreground), threshold_(threshold) {

@@ -17,6 +17,7 @@ class LogLine {
   LogLine& field(std::string_view key, std::string_view trusted_word);  // our own words: no space, no quote
   LogLine& number(std::string_view key, std::int64_t value);
   LogLine& untrusted(std::string_view key, std::string_view text);      // quoted and escaped
+  LogLine& sentence(std::string_view key, std::string_view safe_text);  // an Error's words, escaped where they were made: quoted, not cut
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:

@@ -49,7 +49,7 @@ std::size_t Daemon::take_some(const CameraId& camera) {
       }
     }
   } catch (const Error& error) {
-    log_.error(LogLine("trouble").field("camera", camera.text()).untrusted("reason", error.what()));
+    log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
   }
   return taken;
 }

@@ -151,7 +151,7 @@ void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifie
       must_adopt = true;
       return committer_.commit(group);
     } catch (const Error& error) {
-      log_.error(LogLine("trouble").untrusted("reason", error.what()));
+      log_.error(LogLine("trouble").sentence("reason", error.what()));
       std::unique_lock guard(mutex_);
       if (changed_.wait_for(guard, kTroublePause, [this] { return ending_; })) return;  // they wait for the next start
     }

@@ -95,7 +95,7 @@ Sender::Step Sender::after_failure() {
   ++failures_;
   pause_ms_ = std::uniform_int_distribution<std::int64_t>(0, ceiling)(random_);
   retry_at_ = monotonic_ms() + pause_ms_;
-  if (last_.outcome != Outcome::stopped) hooks_.log(LogLevel::warning, LogLine("retry").number("in-ms", pause_ms_).untrusted("reason", last_.detail));
+  if (last_.outcome != Outcome::stopped) hooks_.log(LogLevel::warning, LogLine("retry").number("in-ms", pause_ms_).sentence("reason", escape_untrusted(last_.detail, kLongestSubject)));
   return Step::waiting;
 }
 
@@ -146,12 +146,12 @@ Sender::Step Sender::look_for_receipt() {
 bool Sender::take_receipt(ByteView bytes) {
   const auto reading = envelope::read_receipt(bytes, identity_.camera(), identity_.bundle.receipt_pins);
   if (!reading.value) {
-    hooks_.log(LogLevel::warning, LogLine("receipt-refused").untrusted("reason", reading.reason));
+    hooks_.log(LogLevel::warning, LogLine("receipt-refused").sentence("reason", reading.reason));
     return false;
   }
   if (reading.value->number <= receipts_.number) {
     if (reading.value->number < receipts_.number)
-      hooks_.log(LogLevel::warning, LogLine("receipt-refused").untrusted("reason", "older than one that was seen"));
+      hooks_.log(LogLevel::warning, LogLine("receipt-refused").sentence("reason", "older than one that was seen"));
     return false;
   }
   apply(*reading.value);
@@ -208,7 +208,7 @@ void Sender::look_for_bundle() {
     hooks_.log(LogLevel::info, LogLine("bundle").number("serial", static_cast<std::int64_t>(serial)));
     new_bundle_ = true;
   } catch (const Error& error) {
-    hooks_.log(LogLevel::warning, LogLine("bundle-refused").untrusted("reason", error.what()));
+    hooks_.log(LogLevel::warning, LogLine("bundle-refused").sentence("reason", error.what()));
   }
 }
 
