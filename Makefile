@@ -122,6 +122,15 @@ check-e2e: deps-check
 	$(SUBMAKE) all
 	sh test/run.sh $(BUILD) e2e
 
+# Figures, not tests: ratios inside one run. Nothing in check depends on them.
+$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,envelope)
+bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
+bench: deps-check
+	$(SUBMAKE) all bench-programs
+	/usr/bin/python3 test/bench/run.py $(BUILD)
+
 install: all
 	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(docdir)/examples'
 	install -m 755 $(BUILD)/bin/shutterseal $(BUILD)/bin/shutterseal-upload '$(DESTDIR)$(bindir)'
@@ -140,5 +149,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs FORCE
+.PHONY: all deps deps-demo deps-check demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs bench-programs FORCE
 FORCE:

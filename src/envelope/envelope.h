@@ -105,15 +105,18 @@ struct TrustedSigner {
 struct Judged {
   Verdict verdict = Verdict::malformed;  // accepted, wrong_recipients, malformed, too_large, bad_signature, unknown_signer, wrong_camera
   std::size_t offset = 0, size = 0;      // within the parcel
-  Digest digest;                         // of the octets, whenever the size is known
+  Digest digest;                         // SHA-256 of the octets, the envelope's name; zeros from a Judge that skips naming
   Passage passage;                       // filled for accepted and wrong_recipients; for wrong_camera too (signature good)
   Digest certificate;                    // which one signed; filled as passage
 };
 
+// The name is a pass over the octets of its own, which whoever does not trust the judge's process has to make himself anyway.
+enum class Naming { compute, skip };
+
 // Judges with the given keys. Not thread-safe (it keeps decoded keys and digest contexts); cheap to keep, one per worker.
 class Judge {
  public:
-  explicit Judge(std::size_t largest_content = kLargestContent);
+  explicit Judge(std::size_t largest_content = kLargestContent, Naming naming = Naming::compute);
   ~Judge();
   // One envelope, nothing before, nothing behind. `camera`: the drop directory's owner; an empty string accepts any camera of `signers`.
   [[nodiscard]] Judged envelope(ByteView bytes, std::string_view camera, std::span<const TrustedSigner> signers,

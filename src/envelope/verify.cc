@@ -12,6 +12,7 @@ TrustedSigner trusted_signer(const Certificate& certificate) { return {certifica
 
 struct Judge::Impl {
   std::size_t largest_envelope;
+  Naming naming;
   std::map<Point, PkeyPtr> keys;
 
   // Bounded: a long-lived worker sees every camera of a fleet.
@@ -24,7 +25,10 @@ struct Judge::Impl {
   }
 };
 
-Judge::Judge(std::size_t largest_content) : impl_(std::make_unique<Impl>()) { impl_->largest_envelope = largest_content + kLargestOverhead; }
+Judge::Judge(std::size_t largest_content, Naming naming) : impl_(std::make_unique<Impl>()) {
+  impl_->largest_envelope = largest_content + kLargestOverhead;
+  impl_->naming = naming;
+}
 Judge::~Judge() = default;
 
 static const TrustedSigner* find_signer(std::span<const TrustedSigner> signers, const SignedView& view) {
@@ -45,7 +49,7 @@ static TimeMs whole_seconds(TimeMs time) { return time - time % 1000; }
 Judged Judge::envelope(ByteView bytes, std::string_view camera, std::span<const TrustedSigner> signers, std::span<const Ski> custodians) {
   Judged judged;
   judged.size = bytes.size();
-  judged.digest = sha256(bytes);
+  if (impl_->naming == Naming::compute) judged.digest = sha256(bytes);
   const auto with = [&judged](Verdict verdict) {
     judged.verdict = verdict;
     return judged;

@@ -20,7 +20,7 @@ class Verifier {
   Verifier& operator=(const Verifier&) = delete;
 
   // One record an envelope, in order, without gaps from the first to the last octet. Checked here: ranges, the camera, that the signer is one
-  // of `signers`, and the SHA-256 of everything accepted. A verifier that dies or answers nonsense is replaced; when it happens twice
+  // of `signers`; the digests are computed here. A verifier that dies or answers nonsense is replaced; when it happens twice
   // with the same snapshot the whole of it is one `malformed`.
   [[nodiscard]] std::vector<envelope::Judged> judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
                                                     const std::vector<Ski>& custodians);

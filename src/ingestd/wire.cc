@@ -15,7 +15,6 @@ Answer to_answer(const envelope::Judged& judged, bool is_last) {
   answer.size = judged.size;
   answer.is_last = is_last ? 1 : 0;
   answer.verdict = static_cast<std::uint8_t>(judged.verdict);
-  answer.digest = judged.digest.octets;
   answer.has_passage = passage.camera.empty() ? 0 : 1;
   if (answer.has_passage == 0) return answer;
   SHUTTERSEAL_BUG_UNLESS(passage.camera.size() <= answer.camera.size());
@@ -59,7 +58,6 @@ std::optional<envelope::Judged> from_answer(const Answer& answer) {
   judged.verdict = static_cast<Verdict>(answer.verdict);
   judged.offset = answer.offset;
   judged.size = answer.size;
-  judged.digest.octets = answer.digest;
   if (answer.has_passage == 0) return is_stored(judged.verdict) ? std::nullopt : std::optional(judged);
   if (!has_good_passage(answer)) return std::nullopt;
   judged.certificate.octets = answer.certificate;

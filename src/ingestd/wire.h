@@ -36,7 +36,7 @@ struct Answer {
   std::int64_t sealed_at;
   std::uint64_t anchor_size;
   std::uint8_t is_last, verdict, kind, has_passage, has_anchor, note_size, camera_size;
-  std::array<std::uint8_t, 32> digest, certificate, previous, anchor_root;
+  std::array<std::uint8_t, 32> certificate, previous, anchor_root;
   std::array<std::uint8_t, 16> chain;
   std::array<char, 64> camera;
   std::array<char, 255> note;

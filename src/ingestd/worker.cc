@@ -83,7 +83,7 @@ int verifier_main() {
   static_cast<void>(envelope::sha256({}));  // libcrypto loads what it needs while it still may
   enter_sandbox();
   while (receive(*request, snapshot)) {
-    if (!judge) judge = std::make_unique<envelope::Judge>(request->picture_limit);
+    if (!judge) judge = std::make_unique<envelope::Judge>(request->picture_limit, envelope::Naming::skip);
     auto* octets = request->size == 0 ? nullptr : ::mmap(nullptr, request->size, PROT_READ, MAP_SHARED, snapshot.get(), 0);
     if (octets == MAP_FAILED) ::_exit(1);
     answer_one(*judge, *request, {static_cast<const std::uint8_t*>(octets), request->size});
