@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""All figures: usage: run.py BUILD [FIGURE...]. Prints a table and writes BUILD/bench/figures.json.
+
+Everything runs on this machine: a private sshd on loopback, one file system (BUILD must lie on ext4, xfs or btrfs), a delay proxy for slow lines.
+A figure is a ratio inside one run, candidate and peer alternating, median of five (three where a round takes longer than ten seconds).
+"""
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+WANTED = set(sys.argv[2:])
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+WORK = BUILD / "bench" / "work"
+figures = []
+
+
+def figure(name, value, goal, good, detail):
+    figures.append({"figure": name, "value": value, "goal": goal, "reached": good, "detail": detail})
+    print(f"{name:<34} {value:>9} {goal:>10} {'yes' if good else 'NO':>4}  {detail}", flush=True)
+
+
+def wanted(name):
+    return not WANTED or name in WANTED
+
+
+def sh(command, **more):
+    return subprocess.run(["sh", "-euc", command], check=True, capture_output=True, text=True, env=environment(), **more).stdout
+
+
+def environment():
+    return {**os.environ, "PATH": f"{BUILD}/bin:{os.environ['PATH']}"}
+
+
+class World:
+    """A server root, one camera, a private sshd, and a plain ssh identity for the peers."""
+
+    def __init__(self, port_of_url=None):
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(parents=True)
+        self.passphrase = WORK / "passphrase"
+        self.passphrase.write_text("correct horse battery\n")
+        self.passphrase.chmod(0o600)
+        self.sshd = subprocess.Popen(["sh", "-c", f'. "{PROJECT}/test/lib/private-sshd.sh"; trap stop_sshd EXIT; trap "exit 0" TERM; '
+                                      f'start_sshd "{WORK}/sshd"; echo $SSHD_PORT; while :; do sleep 1; done'],
+                                     stdout=subprocess.PIPE, text=True)
+        self.port = int(self.sshd.stdout.readline())
+        self.url_port = port_of_url or self.port
+        user = os.environ.get("USER") or sh("id -un").strip()
+        self.user = user
+        sh(f'''cd "{WORK}"
+shutterseal keys custodian --passphrase-file passphrase
+shutterseal init --root server --authority custodian/authority.pem --custodian custodian/custodian.pem --url sftp://{user}@127.0.0.1:{self.url_port}/ --host-key sshd/host_key.pub
+printf 'free-least = 0\n' > server/etc/shutterseal/ingestd.conf
+shutterseal-upload enrol --root camera --camera 101 --passphrase-file passphrase
+shutterseal camera add 101 --root "{WORK}/server" --request camera/var/lib/shutterseal-upload/keys/request.pem --authority-key custodian/authority.key --passphrase-file passphrase --out bundle
+shutterseal-upload accept bundle --root camera --authority $(openssl x509 -in custodian/authority.pem -outform DER | sha256sum | cut -d' ' -f1)
+ssh-keygen -q -t ed25519 -N '' -f peer
+cat server/etc/shutterseal/cameras/cam-101/authorized_keys peer.pub >> sshd/authorized_keys
+mkdir -p camera/var/lib/motion pictures peer-target''')
+        self.capture = WORK / "camera/var/lib/motion"
+        self.spool = WORK / "camera/var/lib/shutterseal-upload/spool"
+        self.evidence = WORK / "server/var/lib/shutterseal/evidence"
+        self.incoming = WORK / "server/srv/shutterseal/drop/cam-101/incoming"
+        self.ssh = (f"ssh -F none -i {WORK}/peer -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+                    f"-o LogLevel=ERROR -p {{port}}")
+        self.daemon = None
+
+    def start_daemon(self):
+        log = open(WORK / "ingestd.log", "a")
+        self.daemon = subprocess.Popen([f"{BUILD}/bin/shutterseal-ingestd", "--root", str(WORK / "server"), "--foreground"], stderr=log)
+
+    def stop_daemon(self):
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
+            self.daemon = None
+
+    def close(self):
+        self.stop_daemon()
+        self.sshd.terminate()
+        self.sshd.wait()
+
+    def make_pictures(self, count, size):
+        target = WORK / f"pictures/{count}-{size}"
+        target.mkdir(parents=True)
+        for i in range(count):
+            (target / f"p{i:05}.jpg").write_bytes(b"\xff\xd8\xff\xe0" + os.urandom(size - 6) + b"\xff\xd9")
+        os.sync()
+        return target
+
+    def fill_capture(self, pictures):
+        for picture in pictures.iterdir():
+            shutil.copy(picture, self.capture / picture.name)
+        os.sync()
+
+    def upload(self, config=""):
+        (WORK / "upload.conf").write_text(config)
+        command = [f"{BUILD}/bin/shutterseal-upload", "run", "--root", str(WORK / "camera"), "--passphrase-file", str(self.passphrase),
+                   "--config", str(WORK / "upload.conf")]
+        started = time.monotonic()
+        process = subprocess.Popen(command)
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        left = len(list(self.spool.glob("*.p7m")))
+        if process.returncode != 0 or left:
+            raise SystemExit(f"upload gave {process.returncode}, {left} envelopes left")
+        return elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+    def peer_sftp(self, pictures, port):
+        target = self.fresh_target()
+        batch = "".join(f"put {p} {target}/.{p.name}.part\nrename {target}/.{p.name}.part {target}/{p.name}\n" for p in sorted(pictures.iterdir()))
+        (WORK / "batch").write_text(batch)
+        ssh = self.ssh.format(port=port).split()
+        command = ["sftp", "-q", *ssh[1:-2], "-P", str(port), "-b", str(WORK / "batch"), f"{self.user}@127.0.0.1"]
+        return timed(command)
+
+    def peer_rsync(self, pictures, port):
+        return timed(["rsync", "-a", "-e", self.ssh.format(port=port), f"{pictures}/", f"{self.user}@127.0.0.1:{self.fresh_target()}/"])
+
+    def fresh_target(self):
+        shutil.rmtree(WORK / "peer-target")
+        (WORK / "peer-target").mkdir()
+        return WORK / "peer-target"
+
+
+def timed(command):
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]}: {done.stderr[-500:]}")
+    return time.monotonic() - started
+
+
+class Proxy:
+    def __init__(self, listen, target, one_way_ms, rate):
+        self.process = subprocess.Popen([f"{BUILD}/bench/delay_proxy", str(listen), str(target), str(one_way_ms), str(rate)],
+                                        stdout=subprocess.PIPE, text=True)
+        time.sleep(0.2)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return int(self.process.communicate()[0])
+
+
+def free_port():
+    import socket
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def in_process():
+    goals = {"seal-200k": 1.2, "seal-2m": 1.15, "seal-10m": 1.15, "verify-200k": 1.1,
+             "seal-2m-memory": (1.2 * 2e6 + 4 * 2**20) / 2e6, "seal-10m-memory": (1.2 * 1e7 + 4 * 2**20) / 1e7}
+    for line in subprocess.run([f"{BUILD}/bench/in_process"], check=True, capture_output=True, text=True).stdout.splitlines():
+        name, ratio, detail = line.split(" ", 2)
+        goal = goals.get(name)
+        figure(name, float(ratio), f"<= {goal:.2f}" if goal else "-", not goal or float(ratio) <= goal, detail)
+
+
+def slow_line():
+    port = free_port()
+    world = World(port)
+    proxy = Proxy(port, world.port, 20, 0)
+    pictures = world.make_pictures(100, 200_000)
+    world.start_daemon()
+    ours, rsync, sftp, cpu = [], [], [], []
+    for round_ in range(3):
+        world.fill_capture(pictures)
+        elapsed, used, _ = world.upload()
+        ours.append(elapsed)
+        cpu.append(used)
+        rsync.append(world.peer_rsync(pictures, port))
+        if round_ == 0:
+            sftp.append(world.peer_sftp(pictures, port))
+    proxy.stop()
+    world.close()
+    mine = statistics.median(ours)
+    figure("40ms-backlog-to-rsync", round(mine / statistics.median(rsync), 3), "<= 2", mine <= 2 * statistics.median(rsync),
+           f"{mine:.2f} s, rsync {statistics.median(rsync):.2f} s")
+    figure("40ms-backlog-sftp-to-ours", round(sftp[0] / mine, 2), ">= 8", sftp[0] >= 8 * mine, f"sftp -b {sftp[0]:.2f} s")
+    figure("40ms-backlog-cpu", round(statistics.median(cpu), 3), "<= 1.5 s", statistics.median(cpu) <= 1.5, "seconds of CPU of the uploader")
+
+
+def narrow_line():
+    port = free_port()
+    world = World(port)
+    proxy = Proxy(port, world.port, 20, 125_000)
+    pictures = world.make_pictures(100, 200_000)
+    world.start_daemon()
+    world.fill_capture(pictures)
+    elapsed, cpu, _ = world.upload()
+    carried = proxy.stop()
+    world.close()
+    ratio = carried / (100 * 200_000)
+    figure("1mbit-bytes", round(ratio, 4), "<= 1.03", ratio <= 1.03, f"{carried} octets sent for 100 JPEGs of 200000, {elapsed:.0f} s, one run")
+    figure("1mbit-cpu", round(cpu, 3), "<= 3 s", cpu <= 3, "seconds of CPU of the uploader")
+
+
+def memory_of(pids):
+    total = 0
+    for pid in pids:
+        try:
+            for line in open(f"/proc/{pid}/smaps_rollup"):
+                if line.startswith("Rss:"):
+                    total += int(line.split()[1])
+        except OSError:
+            pass
+    return total / 1024
+
+
+def family(pid):
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    return [str(pid), *children]
+
+
+class PeakOf:
+    def __init__(self, pid):
+        self.peak, self.pid, self.running = 0.0, pid, True
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        while self.running:
+            self.peak = max(self.peak, memory_of(family(self.pid)))
+            time.sleep(0.05)
+
+    def stop(self):
+        self.running = False
+        self.thread.join()
+        return self.peak
+
+
+def loopback():
+    world = World()
+    pictures = world.make_pictures(500, 200_000)
+    world.start_daemon()
+    ours, sftp, rss = [], [], []
+    peak = PeakOf(world.daemon.pid)
+    for _ in range(5):
+        world.fill_capture(pictures)
+        elapsed, _, resident = world.upload()
+        ours.append(elapsed)
+        rss.append(resident)
+        sftp.append(world.peer_sftp(pictures, world.port))
+    daemon = peak.stop()
+    world.close()
+    mine, theirs = statistics.median(ours), statistics.median(sftp)
+    figure("loopback-speed-to-sftp", round(theirs / mine, 3), ">= 0.8", theirs / mine >= 0.8, f"{500 / mine:.0f} pictures/s, sftp -b {500 / theirs:.0f}/s (not durable)")
+    figure("uploader-rss", round(max(rss), 1), "<= 24 MiB", max(rss) <= 24, "peak, 500 pictures of 200 KB a run")
+    figure("ingestd-and-workers-rss", round(daemon, 1), "<= 64 MiB", daemon <= 64, "peak of the sum, 2500 pictures of 200 KB")
+
+
+def ingest_alone():
+    world = World()
+    pictures = world.make_pictures(500, 200_000)
+    ours, bare = [], []
+    for round_ in range(5):
+        world.fill_capture(pictures)
+        # With nobody listening on the server's side of the receipt, the envelopes stay in the spool.
+        subprocess.run([f"{BUILD}/bin/shutterseal-upload", "run", "--root", str(WORK / "camera"), "--passphrase-file", str(world.passphrase),
+                        "--config", write(WORK / "short.conf", "receipt-timeout = 1s\n")], capture_output=True)
+        for drop in world.incoming.iterdir():
+            drop.unlink()
+        for number, envelope in enumerate(sorted(world.spool.glob("*.p7m"))):
+            shutil.copy(envelope, world.incoming / f"{number}-{number}-{round_:016x}.parcel")
+            envelope.unlink()
+        os.sync()
+        ours.append(timed([f"{BUILD}/bin/shutterseal-ingestd", "--root", str(WORK / "server"), "--once", "--foreground"]))
+        target = WORK / f"bare-{round_}"
+        target.mkdir()
+        bare.append(float(subprocess.run([f"{BUILD}/bench/bare_loop", str(target), "500", "200000"], check=True, capture_output=True, text=True).stdout))
+        shutil.rmtree(target)
+    stored = sum(1 for _ in world.evidence.rglob("*.p7m"))
+    world.close()
+    if stored != 2500:
+        raise SystemExit(f"{stored} of 2500 envelopes are in evidence")
+    mine, floor = statistics.median(ours), statistics.median(bare)
+    figure("ingest-to-bare-loop", round(floor / mine, 3), ">= 0.6", floor / mine >= 0.6, f"{500 / mine:.0f} pictures/s with start and stop, bare loop {500 / floor:.0f}/s")
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+def latency():
+    world = World()
+    world.start_daemon()
+    picture = b"\xff\xd8\xff\xe0" + os.urandom(200_000 - 6) + b"\xff\xd9"
+    watch = subprocess.Popen([f"{BUILD}/bin/shutterseal-upload", "watch", "--root", str(WORK / "camera"), "--passphrase-file", str(world.passphrase)],
+                             stderr=open(WORK / "watch.log", "w"))
+    spans = []
+    for i in range(60):
+        time.sleep(0.1)
+        stored = state_of(world)
+        (world.capture / f"p{i}.jpg").write_bytes(picture)
+        started = time.monotonic()
+        while state_of(world) == stored or any(world.spool.glob("*.p7m")):
+            time.sleep(0.0005)
+            if time.monotonic() - started > 30:
+                raise SystemExit("a picture did not arrive in 30 s")
+        spans.append((time.monotonic() - started) * 1000)
+    watch.terminate()
+    watch.wait()
+    world.close()
+    spans = sorted(spans[5:])
+    p50 = statistics.median(spans)
+    figure("one-picture-latency-ms", round(p50, 1), "<= 60", p50 <= 60, f"p50; p95 {spans[int(len(spans) * 0.95)]:.1f} ms; JPEG closed to receipt applied, connection open")
+
+
+def state_of(world):
+    path = WORK / "camera/var/lib/shutterseal-upload/state/receipt"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    print(f"{'figure':<34} {'value':>9} {'goal':>10} {'ok':>4}  detail")
+    for name, run in (("in-process", in_process), ("latency", latency), ("loopback", loopback), ("ingest", ingest_alone), ("slow", slow_line), ("narrow", narrow_line)):
+        if wanted(name):
+            run()
+    (BUILD / "bench" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    shutil.rmtree(WORK, ignore_errors=True)
+
+
+main()
