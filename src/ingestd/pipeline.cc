@@ -101,8 +101,8 @@ std::optional<Drop> Pipeline::next_drop() {
   return drop;
 }
 
-JudgedDrop Pipeline::judge(Drop drop, Verifier& verifier) {
-  auto signers = registry_.find(drop.camera) ? server::camera_signers(registry_, drop.camera) : std::vector<server::Signer>{};
+JudgedDrop Pipeline::judge(Drop drop, Verifier& verifier, server::SignerCache& cache) {
+  auto signers = cache.of(drop.camera);
   auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
   return {std::move(drop), std::move(envelopes), std::move(signers)};
 }
@@ -110,8 +110,9 @@ JudgedDrop Pipeline::judge(Drop drop, Verifier& verifier) {
 void Pipeline::run_lane() {
   try {
     Verifier verifier(context_.settings.picture_limit);
+    server::SignerCache cache(registry_);
     while (auto drop = next_drop()) {
-      auto judged = judge(std::move(*drop), verifier);
+      auto judged = judge(std::move(*drop), verifier, cache);
       const std::lock_guard guard(mutex_);
       judged_.push_back(std::move(judged));
       --in_lanes_;

@@ -34,7 +34,7 @@ class Pipeline {
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
   void fail() noexcept;
-  JudgedDrop judge(Drop drop, Verifier& verifier);
+  JudgedDrop judge(Drop drop, Verifier& verifier, server::SignerCache& cache);
 
   const Context& context_;
   const registry::Registry& registry_;

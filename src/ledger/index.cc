@@ -155,6 +155,11 @@ bool Index::contains(const ChainId& chain, std::uint64_t sequence, const Digest&
   return query.octets(chain).number(sequence).octets(digest).step();
 }
 
+bool Index::has_location(TimeMs received_at, const std::string& location) const {
+  Statement query(*impl_, "SELECT 1 FROM envelope WHERE received_at = ? AND location = ?");
+  return query.number(received_at).text(location).step();
+}
+
 bool Index::is_fork(const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const {
   Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ?");
   if (place.octets(chain).number(sequence).octets(digest).step()) return true;

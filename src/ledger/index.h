@@ -53,6 +53,7 @@ class Index {
   void rollback() noexcept;
 
   [[nodiscard]] bool contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const;
+  [[nodiscard]] bool has_location(TimeMs received_at, const std::string& location) const;
   // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
   // or a successor whose `previous` is not `digest`.
   [[nodiscard]] bool is_fork(const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/server/adopt.h"
 
-#include <map>
-
 #include "src/base/error.h"
 
 namespace shutterseal::server {
@@ -39,11 +37,12 @@ namespace {
 class Adopter {
  public:
   Adopter(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
-      : store_(store), index_(index), registry_(registry), judge_(judge) {}
+      : store_(store), index_(index), judge_(judge), signers_(registry) {}
   void one(const evidence::Store::Found& found) {
     ++adoption.seen;
+    if (index_.has_location(found.received_at, found.location)) return;  // the usual case: nothing is read
     const auto content = store_.get(found.location, kLargestEnvelope);
-    const auto& signers = signers_of(found.camera);
+    const auto& signers = signers_.of(found.camera);
     const auto judged = judge_(content, found.camera, signers);
     const auto* signer = find_signer(signers, judged.certificate);
     if (!is_stored(judged.verdict) || !signer) {
@@ -57,17 +56,10 @@ class Adopter {
   Adoption adoption;
 
  private:
-  const std::vector<Signer>& signers_of(const CameraId& camera) {
-    const auto known = signers_.find(camera);
-    if (known != signers_.end()) return known->second;
-    auto signers = registry_.find(camera) ? camera_signers(registry_, camera) : std::vector<Signer>{};
-    return signers_.emplace(camera, std::move(signers)).first->second;
-  }
   const evidence::Store& store_;
   ledger::Index& index_;
-  const registry::Registry& registry_;
   const JudgeOne& judge_;
-  std::map<CameraId, std::vector<Signer>> signers_;
+  SignerCache signers_;
 };
 
 }  // namespace

@@ -23,6 +23,18 @@ std::vector<Signer> camera_signers(const registry::Registry& registry, const Cam
   return signers;
 }
 
+const std::vector<Signer>& SignerCache::of(const CameraId& id) {
+  static const std::vector<Signer> kNone;
+  const auto stamp = registry_.stamp(id);
+  if (!stamp) {
+    entries_.erase(id);
+    return kNone;
+  }
+  const auto known = entries_.find(id);
+  if (known != entries_.end() && known->second.stamp == *stamp) return known->second.signers;
+  return entries_.insert_or_assign(id, Entry{*stamp, camera_signers(registry_, id)}).first->second.signers;
+}
+
 std::vector<envelope::TrustedSigner> keys_of(const std::vector<Signer>& signers) {
   std::vector<envelope::TrustedSigner> keys;
   for (const auto& signer : signers) keys.push_back(signer.key);

@@ -3,6 +3,7 @@
 // files that only the administrator can write.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,20 @@ struct Signer {
 };
 // All certificates that camera ID may have signed with. Error data names a file that is no certificate, or another camera's.
 [[nodiscard]] std::vector<Signer> camera_signers(const registry::Registry& registry, const CameraId& id);
+// The same, decoded once: read again whenever the camera's files change. Not enrolled: none. Not thread-safe.
+class SignerCache {
+ public:
+  explicit SignerCache(const registry::Registry& registry) : registry_(registry) {}
+  [[nodiscard]] const std::vector<Signer>& of(const CameraId& id);
+
+ private:
+  struct Entry {
+    registry::Registry::Stamp stamp;
+    std::vector<Signer> signers;
+  };
+  const registry::Registry& registry_;
+  std::map<CameraId, Entry> entries_;
+};
 [[nodiscard]] Signer signer_of(const envelope::Certificate& certificate);
 [[nodiscard]] std::vector<envelope::TrustedSigner> keys_of(const std::vector<Signer>& signers);
 // The signer that a judged envelope names; null when it was none of these.

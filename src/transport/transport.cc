@@ -87,7 +87,6 @@ struct Transfer {
 
 struct Connection::Impl {
   Settings settings;
-  Secret passphrase;
   std::function<bool()> stop;
   std::vector<Target> targets;
   std::size_t target = 0, pin = 0;  // the ones that worked last
@@ -186,7 +185,6 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
   set(h, CURLOPT_SSH_AUTH_TYPES, static_cast<long>(CURLSSH_AUTH_PUBLICKEY));
   set(h, CURLOPT_SSH_PRIVATE_KEYFILE, settings.private_key_file.c_str());
-  if (!passphrase.empty()) set(h, CURLOPT_KEYPASSWD, passphrase.c_str());
   // libcurl trusts any host when asked for nothing: no pin, no connection.
   SHUTTERSEAL_BUG_UNLESS(pin < settings.host_key_pins.size());
   set(h, CURLOPT_SSH_HOST_PUBLIC_KEY_SHA256, settings.host_key_pins[pin].substr(settings.host_key_pins[pin].find(':') + 1).c_str());
@@ -301,7 +299,7 @@ static void start_library() {
   if (code != CURLE_OK) throw Error(ErrorKind::internal, std::string("libcurl does not start: ") + curl_easy_strerror(code));
 }
 
-Connection::Connection(Settings settings, Secret key_passphrase, std::function<bool()> stop) : impl_(std::make_unique<Impl>()) {
+Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(std::make_unique<Impl>()) {
   start_library();
   for (const auto& url : settings.urls) {
     const auto target = parse_target(url);
@@ -310,7 +308,6 @@ Connection::Connection(Settings settings, Secret key_passphrase, std::function<b
   }
   if (settings.host_key_pins.empty()) throw Error(ErrorKind::config, "no host key is pinned: no connection");
   impl_->settings = std::move(settings);
-  impl_->passphrase = std::move(key_passphrase);
   impl_->stop = std::move(stop);
 }
 

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "src/base/bytes.h"
-#include "src/base/secret.h"
 #include "src/base/time.h"
 
 namespace shutterseal::transport {
@@ -24,7 +23,7 @@ struct Settings {
   std::vector<std::string> urls;           // tried in turn; sftp://[user@]host[:port]/[path/], the path below the login's directory, IPv6 in brackets
   std::vector<std::string> host_key_pins;  // "SHA256:…" as ssh-keygen prints them
   std::string user;                        // unless the URL names one
-  std::string private_key_file;            // encrypted PKCS#8 PEM or OpenSSH
+  std::string private_key_file;            // PEM, not encrypted: opening it is the caller's
   std::int64_t connect_timeout_ms = 30'000;
   std::int64_t stall_timeout_ms = 30'000;   // no octet for so long
   std::int64_t total_timeout_ms = 600'000;  // one upload
@@ -55,7 +54,7 @@ struct Result {
 class Connection {
  public:
   // `stop` is asked often (from the transfer loop); true ends a transfer with Outcome::stopped.
-  Connection(Settings settings, Secret key_passphrase, std::function<bool()> stop);
+  Connection(Settings settings, std::function<bool()> stop);
   ~Connection();
   // Writes incoming/.NAME.part afresh (never resumes), then renames it to incoming/NAME without overwriting.
   [[nodiscard]] Result upload(const std::string& name, std::uint64_t size, const SourceOpener& open);

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/uploader/identity.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
@@ -54,12 +60,34 @@ std::unique_ptr<envelope::Sealer> make_sealer(const Context& context, const Iden
   return std::make_unique<envelope::Sealer>(std::move(key), identity.bundle.certificate.front(), identity.bundle.custodians);
 }
 
-transport::Settings transport_settings(const Context& context, const Identity& identity) {
+static constexpr std::size_t kKeyPage = 4096;
+
+OpenedSshKey::OpenedSshKey(const Context& context, const Secret& passphrase) : memory_(::memfd_create("ssh-key", MFD_CLOEXEC)) {
+  if (!memory_ || ::ftruncate(memory_.get(), kKeyPage) != 0) throw_errno("cannot hold", context.ssh_key);
+  page_ = ::mmap(nullptr, kKeyPage, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+  if (page_ == MAP_FAILED || ::mlock(page_, kKeyPage) != 0) throw_errno("cannot lock in memory", context.ssh_key);
+  const auto pem = read_guarded_file(context.ssh_key, kLargestKeyFile, Secrecy::secret);
+  auto plain = envelope::PrivateKey::from_pem(pem, passphrase, context.ssh_key).to_pem(Secret());
+  SHUTTERSEAL_BUG_UNLESS(plain.size() < kKeyPage);
+  std::copy(plain.begin(), plain.end(), static_cast<std::uint8_t*>(page_));
+  if (::ftruncate(memory_.get(), static_cast<off_t>(plain.size())) != 0) throw_errno("cannot hold", context.ssh_key);
+  wipe(plain.data(), plain.size());
+}
+
+OpenedSshKey::~OpenedSshKey() {
+  struct stat info {};
+  if (::fstat(memory_.get(), &info) == 0) wipe(page_, static_cast<std::size_t>(info.st_size));
+  ::munmap(page_, kKeyPage);
+}
+
+std::string OpenedSshKey::path() const { return "/proc/self/fd/" + std::to_string(memory_.get()); }
+
+transport::Settings transport_settings(const Context& context, const Identity& identity, const std::string& ssh_key_path) {
   transport::Settings settings;
   settings.urls = identity.bundle.urls;
   settings.host_key_pins = identity.bundle.host_key_pins;
   settings.user = identity.camera().account();
-  settings.private_key_file = context.ssh_key;
+  settings.private_key_file = ssh_key_path;
   settings.connect_timeout_ms = context.settings.connect_timeout_ms;
   settings.stall_timeout_ms = context.settings.stall_timeout_ms;
   settings.total_timeout_ms = context.settings.total_timeout_ms;

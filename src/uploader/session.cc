@@ -25,7 +25,8 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
       capture_(context.settings.capture_dir),
       spool_(context.paths.spool),
       station_(context, identity_, *sealer_, &capture_, spool_),
-      sender_(context, identity_, Secret(passphrase.view()), spool_, hooks()) {
+      ssh_key_(context, passphrase),
+      sender_(context, identity_, ssh_key_.path(), spool_, hooks()) {
   station_.recover();
 }
 

@@ -48,6 +48,7 @@ class Session {
   Spool spool_;
   Station station_;
   std::atomic<bool> stop_{false}, sealed_all_{false}, renew_chain_{false};
+  OpenedSshKey ssh_key_;
   Sender sender_;
   std::size_t rejected_ = 0;
   bool spool_full_ = false;
