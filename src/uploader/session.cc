@@ -10,7 +10,8 @@
 
 namespace shutterseal::uploader {
 
-static constexpr std::size_t kMostInGroup = 16;
+static constexpr std::size_t kMostInGroup = 32;
+static constexpr std::size_t kMostClaimed = 4096;  // a look at the directory costs an open a file: not one look a group
 static constexpr int kRescanMs = 10'000;     // inotify may overflow; another process may have sealed an event
 static constexpr int kRetryMs = 1'000;       // for a picture that is being written
 static constexpr int kEndPollMs = 5;
@@ -41,6 +42,12 @@ Sender::Hooks Session::hooks() {
 
 // ---- the sealing side -------------------------------------------------------------------------------------------------------------
 
+// First what an earlier run, or a full disk, left.
+std::vector<std::string> Session::claim() {
+  auto claimed = capture_.claimed();
+  return claimed.empty() ? capture_.claim_finished(kMostClaimed) : claimed;
+}
+
 // One group. False: nothing finished is left, or the spool is full.
 bool Session::seal_some() {
   spool_full_ = spool_.backlog().octets >= context_.settings.spool_limit;
@@ -49,11 +56,15 @@ bool Session::seal_some() {
     return false;
   }
   if (renew_chain_.exchange(false)) station_.start_new_chain();
-  auto claimed = capture_.claimed();  // first what an earlier run, or a full disk, left
-  if (claimed.empty()) claimed = capture_.claim_finished(kMostInGroup);
-  if (claimed.empty()) return false;
-  if (claimed.size() > kMostInGroup) claimed.resize(kMostInGroup);
-  const auto result = station_.seal_pictures(claimed);
+  if (claimed_.empty()) {
+    const auto fresh = claim();
+    claimed_.assign(fresh.begin(), fresh.end());
+  }
+  if (claimed_.empty()) return false;
+  const auto size = static_cast<std::ptrdiff_t>(std::min(claimed_.size(), kMostInGroup));
+  const std::vector<std::string> group(claimed_.begin(), claimed_.begin() + size);
+  claimed_.erase(claimed_.begin(), claimed_.begin() + size);
+  const auto result = station_.seal_pictures(group);
   for (const auto& line : result.rejected) log_.warning(LogLine("rejected").untrusted("file", line));
   rejected_ += result.rejected.size();
   return !result.sealed.empty() || !result.rejected.empty();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <string>
 #include <thread>
 
@@ -31,6 +32,7 @@ class Session {
 
  private:
   [[nodiscard]] Sender::Hooks hooks();
+  [[nodiscard]] std::vector<std::string> claim();
   bool seal_some();
   void seal_all();
   void drain(bool stay);
@@ -50,6 +52,7 @@ class Session {
   std::atomic<bool> stop_{false}, sealed_all_{false}, renew_chain_{false};
   OpenedSshKey ssh_key_;
   Sender sender_;
+  std::deque<std::string> claimed_;
   std::size_t rejected_ = 0;
   bool spool_full_ = false;
   std::atomic<Ending> ending_{Ending::stopped};
