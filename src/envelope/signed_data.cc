@@ -127,7 +127,11 @@ static void read_attribute_value(der::Reader& value, const Bytes& type, Extra ex
   } else if (type == oids().signing_time) {
     view.signing_time = read_time(value);
   } else if (type == oids().signing_certificate) {
-    auto identifier = value.enter(der::kSequence).enter(der::kSequence).enter(der::kSequence);
+    auto signing_certificate = value.enter(der::kSequence);
+    auto identifiers = signing_certificate.enter(der::kSequence);
+    signing_certificate.end();
+    auto identifier = identifiers.enter(der::kSequence);
+    identifiers.end();
     view.certificate_digest = take_octets<Digest>(identifier, der::kOctetString);
     identifier.end();
   } else if (extra != Extra::none && type == oid_of(extra)) {
