@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys, requests, receipts and bundles.
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "src/base/error.h"
+#include "test/unit/envelope_world.h"
+
+namespace shutterseal::envelope {
+
+static ErrorKind kind_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  FAIL("no Error");
+  return ErrorKind::internal;
+}
+
+TEST_CASE("a private key opens with its passphrase and with no other") {
+  const auto key = PrivateKey::generate();
+  const auto pem = key.to_pem(Secret("right"));
+  CHECK(as_text(pem).find("BEGIN ENCRYPTED PRIVATE KEY") != std::string_view::npos);
+  CHECK(PrivateKey::from_pem(pem, Secret("right"), "k").public_point() == key.public_point());
+  CHECK(kind_of([&] { static_cast<void>(PrivateKey::from_pem(pem, Secret("wrong"), "k")); }) == ErrorKind::permission);
+  CHECK(kind_of([&] { static_cast<void>(PrivateKey::from_pem(as_bytes("rubbish"), Secret(), "k")); }) == ErrorKind::data);
+}
+
+TEST_CASE("a request carries both keys, and none that was changed is read") {
+  const auto id = *CameraId::parse("101");
+  const auto key = PrivateKey::generate(), ssh = PrivateKey::generate();
+  const auto pem = make_request_pem(id, key, ssh.ssh_public_key("cam-101"));
+  const auto reading = read_request_pem(pem);
+  REQUIRE(reading.request);
+  CHECK(reading.request->camera == id);
+  CHECK(reading.request->signing_key == key.public_point());
+  CHECK(reading.request->ssh_public_key == ssh.ssh_public_key("").substr(0, reading.request->ssh_public_key.size()));
+  const std::string text(as_text(pem));
+  const auto body = text.find('\n') + 1;
+  for (std::size_t at = body; at < text.size(); at += 7) {
+    auto changed = text;
+    changed[at] = changed[at] == 'A' ? 'B' : 'A';
+    const auto again = read_request_pem(as_bytes(changed));
+    CHECK((!again.request || changed == text));
+    if (!again.request) CHECK_FALSE(again.reason.empty());
+  }
+}
+
+struct Receipts {
+  PrivateKey key = PrivateKey::generate();
+  Certificate certificate = issue_certificate({Role::receipt, "receipts", key.public_point(), kBegin, kEnd}, key, nullptr);
+  ReceiptKey receipt_key() const { return {PrivateKey::from_pem(key.to_pem(Secret()), Secret(), "r"), certificate}; }
+};
+
+static Receipt some_receipt() {
+  Receipt receipt{.camera = *CameraId::parse("101"), .time = 1'800'000'000'123, .number = 7, .runs = {}, .refusals = {}};
+  Run run;
+  run.chain.octets.fill(3);
+  run.first = 2;
+  run.last = 9;
+  run.last_digest.octets.fill(5);
+  receipt.runs.push_back(run);
+  receipt.refusals.push_back({"1-2-00000000000000aa.parcel", sha256(as_bytes("x")), Verdict::bad_signature});
+  return receipt;
+}
+
+TEST_CASE("a receipt is read with its pinned key, for its camera, and unchanged") {
+  const Receipts receipts, others;
+  const auto bytes = sign_receipt(some_receipt(), receipts.receipt_key());
+  const auto id = *CameraId::parse("101");
+  const std::vector<Digest> pins{others.certificate.fingerprint, receipts.certificate.fingerprint};
+  const auto reading = read_receipt(bytes, id, pins);
+  REQUIRE(reading.value);
+  CHECK(reading.value->runs == some_receipt().runs);
+  CHECK(reading.value->number == 7);
+  REQUIRE(reading.value->refusals.size() == 1);
+  CHECK(reading.value->refusals[0].verdict == Verdict::bad_signature);
+  CHECK_FALSE(read_receipt(bytes, id, {&others.certificate.fingerprint, 1}).value);
+  CHECK_FALSE(read_receipt(bytes, *CameraId::parse("102"), pins).value);
+  auto changed = bytes;
+  for (std::size_t at = 0; at < changed.size(); at += 3) {
+    changed[at] ^= 1;
+    CHECK_FALSE(read_receipt(changed, id, pins).value);
+    changed[at] ^= 1;
+  }
+}
+
+TEST_CASE("a bundle is read when its authority is the pinned one and certified everybody in it") {
+  const TestWorld world, other;
+  const Receipts receipts;
+  Bundle bundle{.serial = 3,
+                .camera = *CameraId::parse("101"),
+                .urls = {"sftp://drop.example.org/"},
+                .host_key_pins = {"SHA256:" + std::string(43, 'A')},
+                .tls_authorities = {},
+                .receipt_pins = {receipts.certificate.fingerprint},
+                .custodians = {world.custodian},
+                .certificate = {world.camera}};
+  const auto bytes = sign_bundle(bundle_text(bundle), world.authority_key, world.authority);
+  CHECK(bundle_authority(bytes) == world.authority.fingerprint);
+  const auto reading = read_bundle(bytes, world.authority.fingerprint);
+  REQUIRE(reading.value);
+  CHECK(reading.value->bundle.serial == 3);
+  CHECK(reading.value->bundle.urls == bundle.urls);
+  CHECK_FALSE(read_bundle(bytes, other.authority.fingerprint).value);
+  bundle.custodians = {other.custodian};
+  CHECK_FALSE(read_bundle(sign_bundle(bundle_text(bundle), world.authority_key, world.authority), world.authority.fingerprint).value);
+  CHECK_FALSE(parse_bundle_text("shutterseal-bundle 1\nserial 1\n").value);
+}
+
+}  // namespace shutterseal::envelope

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include "src/base/error.h"
+#include "src/envelope/keys.h"
+#include "src/ledger/index.h"
+#include "test/unit/scratch.h"
+
+namespace shutterseal::ledger {
+
+static Digest digest_of(std::uint64_t sequence, int branch = 0) {
+  return sequence == 0 ? Digest{} : envelope::sha256(as_bytes(std::to_string(sequence) + "/" + std::to_string(branch)));
+}
+
+static Row row(std::uint64_t sequence, int branch = 0, int previous_branch = 0) {
+  ChainId chain;
+  chain.octets.fill(9);
+  return {.camera = *CameraId::parse("101"),
+          .sealed_at = 1000 + static_cast<TimeMs>(sequence),
+          .chain = chain,
+          .sequence = sequence,
+          .digest = digest_of(sequence, branch),
+          .previous = digest_of(sequence - 1, previous_branch),
+          .received_at = 2000 + static_cast<TimeMs>(sequence),
+          .kind = envelope::Kind::image,
+          .verdict = Verdict::accepted,
+          .size = 100,
+          .note = "",
+          .location = "place-" + std::to_string(sequence) + "-" + std::to_string(branch)};
+}
+
+static void insert_all(Index& index, const std::vector<Row>& rows) {
+  index.begin();
+  for (const auto& one : rows) CHECK(index.insert(one));
+  index.commit();
+}
+
+TEST_CASE("runs join in whatever order envelopes arrive") {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20; ++round) {
+    const Scratch scratch;
+    Index index(scratch / "i.db", Access::read_write);
+    std::vector<Row> rows;
+    for (std::uint64_t s = 1; s <= 12; ++s)
+      if (s != 7) rows.push_back(row(s));
+    std::shuffle(rows.begin(), rows.end(), random);
+    insert_all(index, rows);
+    auto runs = index.runs(rows[0].camera, 10);
+    std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0] == envelope::Run{rows[0].chain, 1, 6, digest_of(6)});
+    CHECK(runs[1] == envelope::Run{rows[0].chain, 8, 12, digest_of(12)});
+    insert_all(index, {row(7)});
+    CHECK(index.runs(rows[0].camera, 10) == std::vector{envelope::Run{rows[0].chain, 1, 12, digest_of(12)}});
+  }
+}
+
+TEST_CASE("a run does not cross a link that does not fit") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  insert_all(index, {row(1), row(2, 0, 1)});  // names another predecessor
+  CHECK(index.runs(*CameraId::parse("101"), 10).size() == 2);
+}
+
+TEST_CASE("another digest at the same place, and a contradicted neighbour, are forks; a missing neighbour is none") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  const auto first = row(1);
+  CHECK_FALSE(index.is_fork(first.chain, 5, digest_of(5), digest_of(4)));
+  insert_all(index, {row(1), row(2), row(3)});
+  CHECK_FALSE(index.is_fork(first.chain, 4, digest_of(4), digest_of(3)));
+  CHECK(index.is_fork(first.chain, 2, digest_of(2, 1), digest_of(1)));
+  CHECK(index.is_fork(first.chain, 4, digest_of(4), digest_of(3, 1)));
+  insert_all(index, {row(2, 1)});
+  CHECK(index.is_fork(first.chain, 3, digest_of(3, 1), digest_of(2, 1)));
+}
+
+TEST_CASE("the same row again is not inserted, and a rolled back one is not there") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  index.begin();
+  CHECK(index.insert(row(1)));
+  CHECK_FALSE(index.insert(row(1)));
+  index.commit();
+  index.begin();
+  CHECK(index.insert(row(2)));
+  index.rollback();
+  CHECK(index.count() == 1);
+  CHECK(index.contains(row(1).chain, 1, digest_of(1)));
+  CHECK_FALSE(index.contains(row(1).chain, 2, digest_of(2)));
+  CHECK(index.has_location(2001, "place-1-0"));
+  CHECK(index.find_digest(digest_of(1))->location == "place-1-0");
+}
+
+TEST_CASE("receipt numbers grow, also after the index was lost") {
+  const Scratch scratch;
+  const auto id = *CameraId::parse("101");
+  std::uint64_t last = 0;
+  for (const auto* name : {"a.db", "b.db"}) {
+    Index index(scratch / name, Access::read_write);
+    for (int i = 0; i < 3; ++i) {
+      index.begin();
+      const auto number = index.next_receipt_number(id);
+      index.commit();
+      CHECK(number >= last);
+      last = number;
+    }
+  }
+}
+
+TEST_CASE("of a camera's refusals the newest are kept") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  const auto id = *CameraId::parse("101");
+  index.begin();
+  for (std::uint64_t i = 1; i <= envelope::kMostRefusals + 10; ++i) index.add_refusal(id, {"-", digest_of(i), Verdict::malformed}, 1);
+  index.commit();
+  const auto refusals = index.refusals(id);
+  REQUIRE(refusals.size() == envelope::kMostRefusals);
+  CHECK(refusals.front().digest == digest_of(11));
+}
+
+TEST_CASE("find looks by camera and time, from included, to not") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  insert_all(index, {row(1), row(2), row(3)});
+  std::vector<std::uint64_t> found;
+  index.find({.camera = *CameraId::parse("101"), .from = 1002, .to = 1003, .by_received = false, .kind = {}},
+             [&](const Row& one) { found.push_back(one.sequence); });
+  CHECK(found == std::vector<std::uint64_t>{2});
+  found.clear();
+  index.find({.camera = {}, .from = 2002, .to = {}, .by_received = true, .kind = envelope::Kind::image}, [&](const Row& one) { found.push_back(one.sequence); });
+  CHECK(found == std::vector<std::uint64_t>{2, 3});
+}
+
+TEST_CASE("a damaged index says how to make it again") {
+  const Scratch scratch;
+  std::ofstream(scratch / "i.db") << std::string(5000, 'x');
+  try {
+    Index index(scratch / "i.db", Access::read_write);
+    FAIL("opened");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::data);
+    CHECK(std::string(error.what()).find("index rebuild") != std::string::npos);
+  }
+}
+
+}  // namespace shutterseal::ledger

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the camera remembers: chain, spool, receipts.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/uploader/capture.h"
+#include "src/uploader/chain.h"
+#include "src/uploader/parcel.h"
+#include "test/unit/scratch.h"
+
+namespace shutterseal::uploader {
+
+static Digest digest_of(std::uint64_t n) {
+  Digest digest;
+  digest.octets.fill(static_cast<std::uint8_t>(n));
+  return digest;
+}
+
+static ChainState three_pending() {
+  auto state = new_chain({});
+  for (std::uint64_t s = 1; s <= 3; ++s) state.pending.push_back({s, digest_of(s), "original-" + std::to_string(s)});
+  return state;
+}
+
+TEST_CASE("the chain's state goes to a file and back, whatever originals are called") {
+  auto state = three_pending();
+  state.pending[1].original = "x\nnext = 99\n\xff";
+  CHECK(parse_chain(format_chain(state), "f") == state);
+  CHECK_FALSE(parse_chain("rubbish", "f"));
+  CHECK_FALSE(parse_chain("", "f"));
+  CHECK_THROWS_AS(static_cast<void>(parse_chain("format = 2\n", "f")), Error);
+}
+
+TEST_CASE("after a crash what was committed counts and what was not is sealed again") {
+  const auto state = three_pending();
+  Surroundings around;
+  around.envelopes = {{state.chain, 1, digest_of(1)}, {state.chain, 2, digest_of(2)}};
+  around.original_exists = [](const std::string&) { return true; };
+  const auto result = reconcile(state, around);
+  CHECK_FALSE(result.renewed);
+  CHECK(result.state.next() == 3);
+  CHECK(result.state.previous() == digest_of(2));
+  CHECK(result.finished == std::vector<std::string>{"original-1", "original-2"});
+}
+
+TEST_CASE("a state older than the spool, or none, begins a new chain behind the last envelope") {
+  const auto state = three_pending();
+  Surroundings around;
+  around.envelopes = {{state.chain, 9, digest_of(9)}};
+  around.original_exists = [](const std::string&) { return false; };
+  const auto older = reconcile(state, around);
+  CHECK(older.renewed);
+  CHECK(older.state.chain != state.chain);
+  CHECK(older.state.next() == 1);
+  const auto none = reconcile(std::nullopt, around);
+  CHECK(none.renewed);
+  CHECK(none.state.previous() == digest_of(9));
+}
+
+// A spool of a chain 1..n, where envelope s has digest s and names s - 1.
+struct FakeSpool {
+  ChainId chain;
+  std::map<EnvelopeName, Digest> names;
+  explicit FakeSpool(std::uint64_t last) {
+    for (std::uint64_t s = 1; s <= last; ++s) names[{chain, s, digest_of(s)}] = digest_of(s - 1);
+  }
+  [[nodiscard]] SpoolView view() const {
+    return {[this](const EnvelopeName& name) { return names.contains(name); },
+            [this](const EnvelopeName& name) { return std::optional(names.at(name)); }};
+  }
+};
+
+TEST_CASE("a receipt covers downwards from a digest that this camera computed, and no further than its first") {
+  const FakeSpool spool(6);
+  const SentRuns sent;
+  const auto covered = covered_by({spool.chain, 3, 5, digest_of(5)}, spool.view(), sent);
+  REQUIRE(covered.size() == 3);
+  CHECK(covered.front().name.sequence == 5);
+  CHECK(covered.back().name.sequence == 3);
+  CHECK(covered_by({spool.chain, 1, 5, digest_of(99)}, spool.view(), sent).empty());
+  CHECK(covered_by({ChainId{{1}}, 1, 5, digest_of(5)}, spool.view(), sent).empty());
+}
+
+TEST_CASE("a receipt reaches past what was covered and deleted before") {
+  FakeSpool spool(6);
+  SentRuns sent;
+  for (std::uint64_t s = 3; s <= 4; ++s) {
+    spool.names.erase({spool.chain, s, digest_of(s)});
+    sent.add({spool.chain, s, s, digest_of(s), digest_of(s - 1)});
+  }
+  CHECK(sent.runs().size() == 1);
+  CHECK(sent.covers(spool.chain, 4));
+  const auto covered = covered_by({spool.chain, 1, 6, digest_of(6)}, spool.view(), sent);
+  CHECK(covered.size() == 4);
+}
+
+TEST_CASE("what the camera knows of receipts goes to a file and back") {
+  ReceiptState state;
+  state.number = 5;
+  state.time = 77;
+  state.sent.add({{}, 1, 3, digest_of(3), digest_of(0)});
+  const auto again = parse_receipt_state(format_receipt_state(state), "f");
+  CHECK(again.number == 5);
+  CHECK(again.sent.runs() == state.sent.runs());
+  CHECK_THROWS_AS(static_cast<void>(parse_receipt_state("format = 2\n", "f")), Error);
+}
+
+TEST_CASE("envelope names are exactly of one form") {
+  const EnvelopeName name{ChainId{}, 42, digest_of(7)};
+  CHECK(EnvelopeName::parse(name.text()) == name);
+  for (const auto& bad : {name.text() + "x", "x" + name.text(), std::string(".p7m"), name.text().substr(1)}) CHECK_FALSE(EnvelopeName::parse(bad));
+}
+
+TEST_CASE("the spool gives what is due in order, and never what was sent a moment ago") {
+  const Scratch scratch;
+  Spool spool(scratch.path);
+  for (std::uint64_t s = 1; s <= 3; ++s) commit_file(scratch / EnvelopeName{{}, s, digest_of(s)}.text(), as_bytes(std::string(100, 'x')), 0600);
+  spool.refresh();
+  CHECK(spool.backlog().count == 3);
+  const auto due = spool.due(1000, 500, 200, 10);
+  REQUIRE(due.size() == 2);
+  CHECK(due[0].name.sequence == 1);
+  spool.mark_sent({due[0].name, due[1].name}, 1000);
+  CHECK(spool.due(1100, 500, 1000, 10).size() == 1);
+  CHECK(spool.due(1600, 500, 1000, 10).size() == 3);
+  spool.refuse(due[0].name);
+  CHECK(exists(scratch / "refused/" + due[0].name.text()));
+  spool.remove({due[1].name}, {});
+  CHECK_FALSE(exists(scratch / due[1].name.text()));
+  CHECK(spool.backlog().count == 1);
+}
+
+TEST_CASE("parcels have ten seconds of the measured rate and half after a cut") {
+  Pace pace(64 << 10, 8 << 20);
+  pace.sent(1 << 20, 10'000);
+  CHECK(pace.octets() == 1 << 20);
+  pace.cut();
+  CHECK(pace.octets() == 512 << 10);
+  for (int i = 0; i < 10; ++i) pace.cut();
+  CHECK(pace.octets() == 64 << 10);
+  pace.sent(8 << 20, 1);
+  CHECK(pace.octets() == 8 << 20);
+}
+
+TEST_CASE("a JPEG begins and ends as one, padding allowed") {
+  const std::uint8_t whole[] = {0xff, 0xd8, 0xff, 0xe0, 1, 2, 0xff, 0xd9, 0, 0};
+  CHECK(is_jpeg_start(whole));
+  CHECK(is_jpeg_end(whole));
+  CHECK_FALSE(is_jpeg_end(ByteView(whole).first(6)));
+  CHECK_FALSE(is_jpeg_end(ByteView()));
+  CHECK_FALSE(is_jpeg_start(ByteView(whole).subspan(1)));
+}
+
+TEST_CASE("names inside envelopes keep the old form") {
+  const auto id = *CameraId::parse("102");
+  CHECK(name_in_envelope(id, "102_2026_11_23_10_11_12-03.jpg", 0) == "102_2026_11_23_10_11_12-03.jpg");
+  CHECK(name_in_envelope(id, "IMG_1.jpg", 1795428672345) == "102_2026_11_23_10_11_12.jpg");
+  CHECK(name_in_envelope(id, "103_2026_11_23_10_11_12.jpg", 1795428672345) == "102_2026_11_23_10_11_12.jpg");
+  CHECK(original_name("123+a+b.jpg") == "a+b.jpg");
+}
+
+TEST_CASE("keep is nothing, a time or a size, and never a bare number") {
+  CHECK(parse_keep("none")->is_nothing());
+  CHECK(parse_keep("7d")->span_ms == 7LL * 24 * 3600 * 1000);
+  CHECK(parse_keep("1G")->octets == 1 << 30);
+  for (const auto* bad : {"", "7", "7x", "d"}) CHECK_FALSE(parse_keep(bad));
+}
+
+}  // namespace shutterseal::uploader
