@@ -92,7 +92,7 @@ static void hand_over(const ServerPaths& paths) {
   if (!account) throw Error(ErrorKind::config, "there is no account 'shutterseal': useradd --system --user-group shutterseal");
   const auto uid = account->pw_uid, gid = account->pw_gid;
   own(paths.receipt_key, 0, gid, 0640);
-  own(paths.cameras, 0, gid, 02711);
+  own(paths.cameras, 0, gid, 02751);  // the daemon lists it; sshd, as a camera, passes through
   own(paths.drop, 0, 0, 0755);
   for (const auto& dir : {paths.state_dir, paths.evidence, paths.void_dir, paths.quarantine, paths.run_dir}) own(dir, uid, gid, 0750);
 }
