@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check demo check check-static check-unit check-e2e bench clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e bench clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -105,6 +105,8 @@ deps-demo:
 	sh scripts/deps.sh demo
 deps-check:
 	sh scripts/deps.sh check
+deps-bench:
+	sh scripts/deps.sh bench
 
 # demo and check install first and configure afterwards, hence the second make.
 demo: deps-demo
@@ -127,7 +129,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,envelope)
 bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
-bench: deps-check
+bench: deps-bench
 	$(SUBMAKE) all bench-programs
 	/usr/bin/python3 test/bench/run.py $(BUILD)
 
@@ -149,5 +151,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs bench-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs bench-programs FORCE
 FORCE:

@@ -1,20 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs, by name, what a list needs on Debian 12 and is missing; says so first. Starts no service, changes no enablement.
-# usage: deps.sh build|demo|check
+# usage: deps.sh build|demo|check|bench
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
 build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev libsqlite3-dev libseccomp-dev libfmt-dev
   libboost-program-options-dev nlohmann-json3-dev doctest-dev"
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
-check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 strace shellcheck"
+check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck"
+
+bench_packages="rsync"
 
 case ${1:-build} in
   build) wanted=$build_packages ;;
   demo) wanted="$build_packages $demo_packages" ;;
   check) wanted="$build_packages $demo_packages $check_packages" ;;
-  *) echo "usage: deps.sh build|demo|check" >&2; exit 64 ;;
+  bench) wanted="$build_packages $demo_packages $check_packages $bench_packages" ;;
+  *) echo "usage: deps.sh build|demo|check|bench" >&2; exit 64 ;;
 esac
 
 missing=

@@ -93,7 +93,7 @@ void Settings::read(const std::string& file, bool may_be_missing) {
 void Settings::read_text(std::string_view content, const std::string& file) {
   std::vector<std::string> seen;
   for (const auto& [key, value, line] : parse_key_values(content, file)) {
-    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&wanted = key](const Entry& one) { return one.key == wanted; });
     if (entry == entries_.end()) fail_at(file, line, "unknown key '" + key + "'");
     const bool first = std::find(seen.begin(), seen.end(), key) == seen.end();
     if (!first && !entry->repeats) fail_at(file, line, "'" + key + "' is given twice");

@@ -42,7 +42,7 @@ static CipherCtxPtr wrap_context(const ContentKey& kek, bool encrypt) {
 }
 
 Recipient wrap_for(EVP_PKEY* custodian, const Ski& ski, const ContentKey& key) {
-  const PkeyPtr ephemeral(EVP_EC_gen("P-256"));
+  const PkeyPtr ephemeral(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   ContentKey shared, kek;
   require(ephemeral && derive_shared(ephemeral.get(), custodian, shared), "agree on a key");
   expand(shared, kek);

@@ -65,7 +65,7 @@ static PrivateKey own(EVP_PKEY* key) {
 
 PrivateKey PrivateKey::generate() {
   want_secure_heap();
-  auto* key = EVP_EC_gen("P-256");
+  auto* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
   require(key != nullptr, "make a key");
   return own(key);
 }

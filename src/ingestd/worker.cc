@@ -29,8 +29,11 @@ static void enter_sandbox() {
                          SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
                          SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)})
     allow(call);
+  const struct scmp_arg_cmp not_executable {
+    2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0
+  };
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
-    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0)
+    if (seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, call, 1, &not_executable) != 0)
       throw Error(ErrorKind::system, "cannot set up seccomp");
   if (seccomp_load(filter.get()) != 0) throw Error(ErrorKind::system, "cannot enter seccomp");
 }

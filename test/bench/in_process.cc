@@ -61,7 +61,7 @@ Sealed seal_once(const Sealer& sealer, ByteView picture) {
 // The floor: what any sealing of this form must compute, with the same library, and nothing else.
 class Floor {
  public:
-  Floor() : key_(EVP_EC_gen("P-256")), peer_(EVP_EC_gen("P-256")) {
+  Floor() : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")), peer_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")) {
     std::size_t size = sizeof signature_;
     std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key_, nullptr), EVP_PKEY_CTX_free);
     EVP_PKEY_sign_init(context.get());
@@ -88,7 +88,7 @@ class Floor {
     EVP_PKEY_verify(context.get(), signature_, signature_size_, digest_, sizeof digest_);
   }
   void agree() {
-    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> ephemeral(EVP_EC_gen("P-256"), EVP_PKEY_free);
+    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> ephemeral(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free);
     std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(ephemeral.get(), nullptr), EVP_PKEY_CTX_free);
     unsigned char secret[32];
     std::size_t size = sizeof secret;
