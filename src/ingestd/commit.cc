@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
@@ -57,13 +58,21 @@ struct Committer::Plan {
   std::vector<const JudgedDrop*> refused, settled, put_aside;
   std::set<CameraId> receipts_for;
   std::vector<envelope::Receipt> receipts;
+  std::map<CameraId, std::optional<registry::State>> states;  // once a group
+
+  std::optional<registry::State> state_of(const registry::Registry& registry, const CameraId& id) {
+    const auto known = states.find(id);
+    if (known != states.end()) return known->second;
+    const auto camera = registry.find(id);
+    return states.emplace(id, camera ? std::optional(camera->state) : std::nullopt).first->second;
+  }
 };
 
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
-  const auto camera = registry_.find(judged.drop.camera);
-  if (!camera || camera->state == registry::State::suspended) return;
-  if (camera->state == registry::State::revoked) {
+  const auto state = plan.state_of(registry_, judged.drop.camera);
+  if (!state || *state == registry::State::suspended) return;
+  if (*state == registry::State::revoked) {
     plan.put_aside.push_back(&judged);
     return;
   }
@@ -120,7 +129,6 @@ void Committer::put_aside(const JudgedDrop& judged) {
   const auto digest = envelope::sha256(judged.drop.snapshot.view());
   void_.keep(judged.drop, digest, std::string(verdict_name(Verdict::void_after_theft)));
   log_.warning(LogLine("void").field("camera", judged.drop.camera.text()).field("verdict", verdict_name(Verdict::void_after_theft)).untrusted("file", judged.drop.name));
-  remove_drop(judged.drop);
 }
 
 envelope::Receipt Committer::make_receipt(const CameraId& camera) {
@@ -151,11 +159,19 @@ void Committer::write_receipt(const envelope::Receipt& receipt) {
 }
 
 // Only the file that was judged: the camera may have put another under the same name.
-void Committer::remove_drop(const Drop& drop) {
-  const auto dir = open_dir(incoming_path(context_.paths, drop.camera));
+static void remove_drop(int dir, const Drop& drop) {
   struct stat info {};
-  if (::fstatat(dir.get(), drop.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
-  if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir.get(), drop.name);
+  if (::fstatat(dir, drop.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir, drop.name);
+}
+
+void Committer::remove_drops(const std::vector<const JudgedDrop*>& settled) {
+  std::map<CameraId, Fd> dirs;
+  for (const auto* judged : settled) {
+    auto& dir = dirs[judged->drop.camera];
+    if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
+    remove_drop(dir.get(), judged->drop);
+  }
 }
 
 void Committer::commit(const std::vector<JudgedDrop>& group) {
@@ -167,8 +183,9 @@ void Committer::commit(const std::vector<JudgedDrop>& group) {
   record(plan);
   // Crash between receipts: the same.
   for (const auto& receipt : plan.receipts) write_receipt(receipt);
-  for (const auto* judged : plan.settled) remove_drop(judged->drop);
   for (const auto* judged : plan.put_aside) put_aside(*judged);
+  plan.settled.insert(plan.settled.end(), plan.put_aside.begin(), plan.put_aside.end());
+  remove_drops(plan.settled);
 }
 
 }  // namespace shutterseal::ingestd

@@ -43,7 +43,7 @@ class Committer {
   void put_aside(const JudgedDrop& judged);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
   void write_receipt(const envelope::Receipt& receipt);
-  void remove_drop(const Drop& drop);
+  void remove_drops(const std::vector<const JudgedDrop*>& settled);
 
   const Context& context_;
   const registry::Registry& registry_;

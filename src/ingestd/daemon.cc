@@ -7,7 +7,7 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr std::size_t kMostInTurn = 16;  // drops of one camera before the others have theirs
+static constexpr std::size_t kMostInTurn = 32;  // drops of one camera before the others have theirs
 static constexpr std::size_t kMostKnown = 256;  // names that a listing may show again while they are on their way
 
 static Committer& adopted(Committer& committer, const Context& context) {
@@ -40,10 +40,12 @@ bool Daemon::has_space() {
 std::size_t Daemon::take_some(const CameraId& camera) {
   std::size_t taken = 0;
   try {
-    for (const auto& name : intake_.names(camera, kMostInTurn + kMostKnown)) {
+    const auto turn = intake_.begin(camera);
+    if (!turn) return 0;
+    for (const auto& name : intake_.names(*turn, kMostInTurn + kMostKnown)) {
       if (taken == kMostInTurn) break;
       if (pipeline_.knows(camera, name)) continue;
-      if (auto drop = intake_.take(camera, name)) {
+      if (auto drop = intake_.take(*turn, name)) {
         pipeline_.put(std::move(*drop));
         ++taken;
       }

@@ -21,15 +21,23 @@ static constexpr auto kSecondLook = std::chrono::milliseconds(20);
 
 std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
 
-Fd Intake::incoming(const CameraId& camera) const { return open_dir(incoming_path(context_.paths, camera)); }
-
 static void remove_if_old(int dir, const std::string& name, std::int64_t age) {
   struct stat info {};
   if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) && now_ms() - mtime_ms(info) > age) unlink_at(dir, name);
 }
 
-std::vector<std::string> Intake::names(const CameraId& camera, std::size_t most) {
-  const auto dir = incoming(camera);
+std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
+  auto camera = registry_.find(id);
+  if (!camera) return std::nullopt;
+  if (camera->state == registry::State::suspended) {
+    complain_once(id, "", "suspended");
+    return std::nullopt;
+  }
+  return Turn{std::move(*camera), open_dir(incoming_path(context_.paths, id))};
+}
+
+std::vector<std::string> Intake::names(const Turn& turn, std::size_t most) {
+  const auto& dir = turn.incoming;
   std::vector<std::string> found;
   for (auto& name : list_dir(dir.get(), kMostListed)) {
     if (!name.starts_with('.')) {
@@ -78,14 +86,9 @@ bool Intake::may_take(const registry::Camera& camera, int dir, const std::string
   return is_alone(dir, name, info);
 }
 
-std::optional<Drop> Intake::take(const CameraId& id, const std::string& name) {
-  const auto camera = registry_.find(id);
-  if (!camera) return std::nullopt;
-  if (camera->state == registry::State::suspended) {
-    complain_once(id, "", "suspended");
-    return std::nullopt;
-  }
-  const auto dir = incoming(id);
+std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
+  const auto& id = turn.camera.id;
+  const auto& dir = turn.incoming;
   const auto file = open_hostile(dir.get(), name);
   if (file.problem == HostileProblem::vanished) return std::nullopt;
   if (file.problem == HostileProblem::unreadable) {
@@ -96,7 +99,7 @@ std::optional<Drop> Intake::take(const CameraId& id, const std::string& name) {
     refuse_thing(id, dir.get(), name, file.info, Verdict::not_a_file, "mode " + std::to_string(file.info.st_mode & S_IFMT));
     return std::nullopt;
   }
-  if (!may_take(*camera, dir.get(), name, file.info)) return std::nullopt;
+  if (!may_take(turn.camera, dir.get(), name, file.info)) return std::nullopt;
   auto snapshot = Snapshot::take(file.fd.get(), static_cast<std::uint64_t>(file.info.st_size));
   if (!snapshot) {
     complain_once(id, name, "changing");

@@ -21,13 +21,18 @@ class Intake {
   Intake(const Context& context, const registry::Registry& registry, Quarantine& things, const Log& log)
       : context_(context), registry_(registry), things_(things), log_(log) {}
 
+  // One camera's turn: its state and its directory, looked up once for a few drops. Nothing: not enrolled, or suspended.
+  struct Turn {
+    registry::Camera camera;
+    Fd incoming;
+  };
+  [[nodiscard]] std::optional<Turn> begin(const CameraId& camera);
   // Names in incoming/ that look finished, at most `most`; ".NAME.part" of cut uploads are removed when older than part-age.
-  [[nodiscard]] std::vector<std::string> names(const CameraId& camera, std::size_t most);
-  // Nothing: it is not for now (vanished, still growing, unreadable, a suspended camera), or it was refused on the spot.
-  [[nodiscard]] std::optional<Drop> take(const CameraId& camera, const std::string& name);
+  [[nodiscard]] std::vector<std::string> names(const Turn& turn, std::size_t most);
+  // Nothing: it is not for now (vanished, still growing, unreadable), or it was refused on the spot.
+  [[nodiscard]] std::optional<Drop> take(const Turn& turn, const std::string& name);
 
  private:
-  [[nodiscard]] Fd incoming(const CameraId& camera) const;
   [[nodiscard]] bool may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info);
   [[nodiscard]] bool is_alone(int dir, const std::string& name, const struct stat& info);
   void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
