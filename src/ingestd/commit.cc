@@ -63,8 +63,16 @@ struct Committer::Plan {
   std::optional<registry::State> state_of(const registry::Registry& registry, const CameraId& id) {
     const auto known = states.find(id);
     if (known != states.end()) return known->second;
-    const auto camera = registry.find(id);
-    return states.emplace(id, camera ? std::optional(camera->state) : std::nullopt).first->second;
+    return states.emplace(id, read_state(registry, id)).first->second;
+  }
+  // A camera.conf that was broken since intake stops its camera and no other.
+  static std::optional<registry::State> read_state(const registry::Registry& registry, const CameraId& id) {
+    try {
+      const auto camera = registry.find(id);
+      return camera ? std::optional(camera->state) : std::nullopt;
+    } catch (const Error&) {
+      return std::nullopt;
+    }
   }
 };
 
@@ -153,9 +161,16 @@ void Committer::record(Plan& plan) {
   }
 }
 
-void Committer::write_receipt(const envelope::Receipt& receipt) {
+// One camera's broken directory is no trouble of the others. Without its receipt its drops stay, and are found to be duplicates later.
+bool Committer::write_receipt(const envelope::Receipt& receipt) {
   const auto dir = context_.paths.drop + "/" + receipt.camera.account() + "/receipts";
-  replace_file(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
+  try {
+    replace_file(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
+    return true;
+  } catch (const Error& error) {
+    log_.error(LogLine("trouble").field("camera", receipt.camera.text()).sentence("reason", error.what()));
+    return false;
+  }
 }
 
 // Only the file that was judged: the camera may have put another under the same name.
@@ -182,7 +197,9 @@ void Committer::commit(const std::vector<JudgedDrop>& group) {
   // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
   record(plan);
   // Crash between receipts: the same.
-  for (const auto& receipt : plan.receipts) write_receipt(receipt);
+  for (const auto& receipt : plan.receipts)
+    if (!write_receipt(receipt))
+      std::erase_if(plan.settled, [&receipt](const JudgedDrop* judged) { return judged->drop.camera == receipt.camera; });
   for (const auto* judged : plan.put_aside) put_aside(*judged);
   plan.settled.insert(plan.settled.end(), plan.put_aside.begin(), plan.put_aside.end());
   remove_drops(plan.settled);

@@ -42,7 +42,7 @@ class Committer {
   void refuse(const JudgedDrop& judged, Plan& plan);
   void put_aside(const JudgedDrop& judged);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
-  void write_receipt(const envelope::Receipt& receipt);
+  [[nodiscard]] bool write_receipt(const envelope::Receipt& receipt);
   void remove_drops(const std::vector<const JudgedDrop*>& settled);
 
   const Context& context_;

@@ -17,7 +17,7 @@ static Committer& adopted(Committer& committer, const Context& context) {
   return committer;
 }
 
-Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal)
+Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, Patience patience)
     : context_(context),
       log_(log),
       stop_signal_(stop_signal),
@@ -26,7 +26,7 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal)
       committer_(context, registry_, log),
       intake_(context, registry_, things_, log),
       watch_(context, registry_, log),
-      pipeline_(context, registry_, adopted(committer_, context), log) {}
+      pipeline_(context, registry_, adopted(committer_, context), log, patience, [&stop_signal] { return stop_signal.stop_requested(); }) {}
 
 // Below the reserve drops wait: sshd tells the cameras sooner or later that the disk is full, and they keep what they have.
 bool Daemon::has_space() {

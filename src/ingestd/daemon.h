@@ -11,7 +11,7 @@ namespace shutterseal::ingestd {
 
 class Daemon {
  public:
-  Daemon(const Context& context, const Log& log, StopSignal& stop_signal);
+  Daemon(const Context& context, const Log& log, StopSignal& stop_signal, Patience patience);
   void run_once();  // everything that is there now, until nothing that can be taken is left
   void run();
 

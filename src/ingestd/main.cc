@@ -26,7 +26,7 @@ static int serve(const Context& context, bool once, bool foreground) {
   StopSignal stop_signal;
   const Log log(kProgram, foreground, context.settings.log_level);
   log.info(LogLine("started"));
-  Daemon daemon(context, log, stop_signal);
+  Daemon daemon(context, log, stop_signal, once ? Patience::give_up : Patience::wait);
   if (once)
     daemon.run_once();
   else

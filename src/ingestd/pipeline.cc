@@ -14,6 +14,7 @@
 namespace shutterseal::ingestd {
 
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
+static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr auto kTroublePause = std::chrono::seconds(5);
 
 // ---- adoption -------------------------------------------------------------------------------------------------------------------------
@@ -38,11 +39,14 @@ server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodia
 
 // ---- the queue --------------------------------------------------------------------------------------------------------------
 
-Pipeline::Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log)
+Pipeline::Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log, Patience patience,
+                   std::function<bool()> stop)
     : context_(context),
       registry_(registry),
       committer_(committer),
       log_(log),
+      patience_(patience),
+      stop_(std::move(stop)),
       custodians_(server::skis_of(server::read_certificates(context.paths.custodians))) {
   for (std::uint64_t i = 0; i < context.settings.workers; ++i) threads_.emplace_back([this] { run_lane(); });
   threads_.emplace_back([this] { run_committer(); });
@@ -65,7 +69,9 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
 void Pipeline::put(Drop drop) {
   std::unique_lock guard(mutex_);
   const auto size = drop.snapshot.view().size();
-  changed_.wait(guard, [&] { return failure_ || octets_ == 0 || octets_ + size <= kMostOctets; });
+  const auto has_room = [&] { return failure_ || octets_ == 0 || octets_ + size <= kMostOctets; };
+  while (!changed_.wait_for(guard, kStopInterval, has_room))
+    if (stop_()) return;
   octets_ += size;
   known_.emplace(drop.camera, drop.name);
   waiting_.push_back(std::move(drop));
@@ -101,10 +107,23 @@ std::optional<Drop> Pipeline::next_drop() {
   return drop;
 }
 
-JudgedDrop Pipeline::judge(Drop drop, Verifier& verifier, server::SignerCache& cache) {
-  auto signers = cache.of(drop.camera);
-  auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
-  return {std::move(drop), std::move(envelopes), std::move(signers)};
+// A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
+void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cache) {
+  try {
+    auto signers = cache.of(drop.camera);
+    auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
+    const std::lock_guard guard(mutex_);
+    judged_.push_back({std::move(drop), std::move(envelopes), std::move(signers)});
+  } catch (const Error& error) {
+    log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
+    const std::lock_guard guard(mutex_);
+    forget(drop);
+  }
+}
+
+void Pipeline::forget(const Drop& drop) {
+  octets_ -= drop.snapshot.view().size();
+  known_.erase({drop.camera, drop.name});
 }
 
 void Pipeline::run_lane() {
@@ -112,9 +131,8 @@ void Pipeline::run_lane() {
     Verifier verifier(context_.settings.picture_limit);
     server::SignerCache cache(registry_);
     while (auto drop = next_drop()) {
-      auto judged = judge(std::move(*drop), verifier, cache);
+      judge_one(std::move(*drop), verifier, cache);
       const std::lock_guard guard(mutex_);
-      judged_.push_back(std::move(judged));
       --in_lanes_;
       changed_.notify_all();
     }
@@ -152,6 +170,7 @@ void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifie
       must_adopt = true;
       return committer_.commit(group);
     } catch (const Error& error) {
+      if (patience_ == Patience::give_up) throw;
       log_.error(LogLine("trouble").sentence("reason", error.what()));
       std::unique_lock guard(mutex_);
       if (changed_.wait_for(guard, kTroublePause, [this] { return ending_; })) return;  // they wait for the next start
@@ -167,10 +186,7 @@ void Pipeline::run_committer() {
       if (group.empty()) return;
       take_over(group, verifier);
       const std::lock_guard guard(mutex_);
-      for (const auto& judged : group) {
-        octets_ -= judged.drop.snapshot.view().size();
-        known_.erase({judged.drop.camera, judged.drop.name});
-      }
+      for (const auto& judged : group) forget(judged.drop);
       changed_.notify_all();
     }
   } catch (...) {

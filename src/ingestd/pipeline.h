@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -17,29 +18,37 @@
 
 namespace shutterseal::ingestd {
 
+// What to do when a commit fails as a whole (disk full, index busy): wait and try again, or give up with the Error (--once).
+enum class Patience { wait, give_up };
+
 class Pipeline {
  public:
-  Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log);
+  // `stop` is asked while put() waits: a full disk must not keep SIGTERM waiting.
+  Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log, Patience patience,
+           std::function<bool()> stop);
   ~Pipeline();  // finishes what it has
 
   [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
-  void put(Drop drop);     // waits while too much is on its way
+  void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
   void wait_until_empty();
   void check();            // throws what a thread of it threw
 
  private:
   void run_lane();
+  void judge_one(Drop drop, Verifier& verifier, server::SignerCache& cache);
+  void forget(const Drop& drop);  // with the mutex held
   void run_committer();
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
   void fail() noexcept;
-  JudgedDrop judge(Drop drop, Verifier& verifier, server::SignerCache& cache);
 
   const Context& context_;
   const registry::Registry& registry_;
   Committer& committer_;
   const Log& log_;
+  Patience patience_;
+  std::function<bool()> stop_;
   std::vector<Ski> custodians_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

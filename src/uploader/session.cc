@@ -35,8 +35,7 @@ Sender::Hooks Session::hooks() {
   return {[this] { return stop_.load(); },
           [this](LogLevel level, const LogLine& line) { log_.write(level, line.text()); },
           [this](const envelope::Receipt& receipt) {
-            for (const auto& run : receipt.runs)
-              if (station_.is_overtaken(run)) renew_chain_ = true;
+            if (station_.is_overtaken(receipt.runs)) renew_chain_ = true;
           }};
 }
 

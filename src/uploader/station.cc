@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "src/base/commit.h"
@@ -165,10 +166,10 @@ Envelope Station::seal_event(const std::string& note, const std::string& text) {
   return draft.envelopes.front();
 }
 
-bool Station::is_overtaken(const envelope::Run& run) {
+bool Station::is_overtaken(const std::vector<envelope::Run>& runs) {
   const auto lock = FileLock::wait(context_.chain_lock);
   const auto state = load();
-  return run.chain == state.chain && run.last >= state.next();
+  return std::any_of(runs.begin(), runs.end(), [&](const envelope::Run& run) { return run.chain == state.chain && run.last >= state.next(); });
 }
 
 void Station::start_new_chain() {

@@ -33,7 +33,7 @@ class Station {
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
   Envelope seal_event(const std::string& note, const std::string& text);
   // The server has envelopes of this chain that we do not know (a restored card): the next group starts a new chain.
-  [[nodiscard]] bool is_overtaken(const envelope::Run& run);
+  [[nodiscard]] bool is_overtaken(const std::vector<envelope::Run>& runs);
   void start_new_chain();
 
  private:
