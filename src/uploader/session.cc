@@ -21,13 +21,14 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
     : context_(context),
       log_(log),
       stop_signal_(stop_signal),
+      opening_(std::async(std::launch::async, [&context, &passphrase] { return std::make_unique<OpenedSshKey>(context, passphrase); })),
       identity_(load_identity(context)),
       sealer_(make_sealer(context, identity_, passphrase)),
       capture_(context.settings.capture_dir),
       spool_(context.paths.spool),
       station_(context, identity_, *sealer_, &capture_, spool_),
-      ssh_key_(context, passphrase),
-      sender_(context, identity_, ssh_key_.path(), spool_, hooks()) {
+      ssh_key_(opening_.get()),
+      sender_(context, identity_, ssh_key_->path(), spool_, hooks()) {
   station_.recover();
 }
 

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -44,13 +46,14 @@ class Session {
   const Context& context_;
   const Log& log_;
   StopSignal& stop_signal_;
+  std::future<std::unique_ptr<OpenedSshKey>> opening_;  // beside the signing key: each takes 600,000 rounds
   Identity identity_;
   std::unique_ptr<envelope::Sealer> sealer_;
   Capture capture_;
   Spool spool_;
   Station station_;
   std::atomic<bool> stop_{false}, sealed_all_{false}, renew_chain_{false};
-  OpenedSshKey ssh_key_;
+  std::unique_ptr<OpenedSshKey> ssh_key_;
   Sender sender_;
   std::deque<std::string> claimed_;
   std::size_t rejected_ = 0;
