@@ -24,6 +24,19 @@ expect 65 'picture-limit' shutterseal-upload run --config "$world/small.conf" --
 [ "$(find "$(capture 101)/rejected" -type f | wc -l)" -eq 1 ] || fail "the large picture is not in rejected/"
 printf 'capture-dir = %s\n' "$world/nowhere" > "$world/nowhere.conf"
 expect 66 'nowhere' shutterseal-upload run --config "$world/nowhere.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase"
+# A spool that is no directory: said, and the picture stays.
+take_pictures 101 1
+mv "$(spool 101)" "$world/spool"
+: > "$(spool 101)"
+set +e
+upload 101 > "$world/said" 2>&1
+got=$?
+set -e
+rm "$(spool 101)"
+mv "$world/spool" "$(spool 101)"
+[ $got -ge 64 ] || fail "a spool that is no directory gave $got"
+grep -q spool "$world/said" || fail "the spool is not named: $(cat "$world/said")"
+[ "$(find "$(capture 101)" -type f -not -path '*/rejected/*' | wc -l)" -eq 1 ] || fail "the picture is gone"
 # The offline way: certificate on one host, draft on the server, signed bundle back.
 shutterseal camera sign "$request" --authority-key "$custodian/authority.key" --authority "$custodian/authority.pem" \
   --passphrase-file "$passphrase" --out "$world/103.pem" > "$world/sign.log"
