@@ -4,7 +4,7 @@
 # user, IPv4 and IPv6. A camera adds and reads its receipt; it cannot list, read, remove or see another camera.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
-[ "$(id -u)" -eq 0 ] || exit 77  # accounts, chroot, namespaces
+[ "$(id -u)" -eq 0 ] || exit 99  # accounts, chroot, namespaces
 if [ -z "${IN_NAMESPACE:-}" ]; then
   trap - EXIT
   rm -rf "$world"

@@ -3,7 +3,7 @@
 # The spool's disk is full: run says so and the originals stay; with room again all arrive. The server's disk is full: drops and spool stay.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
-[ "$(id -u)" -eq 0 ] || exit 77  # needs mounts
+[ "$(id -u)" -eq 0 ] || exit 99  # needs mounts
 if [ -z "${IN_NAMESPACE:-}" ]; then
   trap - EXIT
   rm -rf "$world"
