@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -18,6 +19,7 @@
 namespace shutterseal::ingestd {
 
 static constexpr mode_t kFileMode = 0440, kDirMode = 0750;
+static constexpr std::uint64_t kBlock = 4096;
 
 Fd Quarantine::folder(const CameraId& camera) const { return make_dir_at(open_dir(directory_).get(), camera.account(), kDirMode); }
 
@@ -29,32 +31,43 @@ bool Quarantine::has_room(const CameraId& camera, std::uint64_t octets) {
     auto& used = used_[camera];
     for (const auto& name : list_dir(dir.get())) {
       struct stat info {};
-      if (::fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) used += static_cast<std::uint64_t>(info.st_size);
+      if (::fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) used += static_cast<std::uint64_t>(info.st_size) + kBlock;
     }
   }
   auto& used = used_[camera];
-  if (used + octets > quota_) return false;
-  used += octets;
+  const auto cost = octets + 2 * kBlock;  // the thing and its reason
+  if (quota_ - std::min(used, quota_) < cost) return false;
+  used += cost;
   return true;
 }
 
+void Quarantine::note_overflow(const CameraId& camera, const std::string& line) const {
+  const auto dir = folder(camera);
+  const auto where = directory_ + "/" + camera.account() + "/overflow";
+  const Fd file(::openat(dir.get(), "overflow", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640));
+  if (!file) throw_errno("cannot write", where);
+  write_all(file.get(), as_bytes(line + "\n"), where);
+  if (::fsync(file.get()) != 0) throw_errno("cannot sync", where);
+}
+
 static std::string reason_text(const CameraId& camera, const std::string& name, TimeMs received, std::uint64_t size, const std::string& digest,
-                               const std::string& reason, bool kept) {
+                               const std::string& reason) {
   return format_key_value("format", "1") + format_key_value("camera", camera.text()) + format_key_value("name", escape_untrusted(name)) +
          format_key_value("received", rfc3339_ms(received)) + format_key_value("size", std::to_string(size)) + format_key_value("sha256", digest) +
-         format_key_value("reason", reason) + format_key_value("kept", kept ? "yes" : "no");
+         format_key_value("reason", reason);
 }
 
 void Quarantine::keep(const Drop& drop, const Digest& digest, const std::string& reason) {
   const auto octets = drop.snapshot.view();
-  const bool room = has_room(drop.camera, octets.size());
+  if (!has_room(drop.camera, octets.size()))
+    return note_overflow(drop.camera, rfc3339_ms(drop.received_at) + " " + digest.hex() + " " + std::to_string(octets.size()) + " " + reason);
   const auto dir = folder(drop.camera);
   const auto name = std::to_string(drop.received_at) + "-" + digest.hex().substr(0, 16);
   const auto where = directory_ + "/" + drop.camera.account() + "/" + name;
   CommitGroup group(SyncMode::each);
-  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), digest.hex(), reason, room);
+  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), digest.hex(), reason);
   group.add(dir.get(), name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
-  if (room) group.add(dir.get(), name + ".parcel", {octets}, kFileMode, where + ".parcel");
+  group.add(dir.get(), name + ".parcel", {octets}, kFileMode, where + ".parcel");
   static_cast<void>(group.commit());
 }
 
@@ -68,12 +81,16 @@ bool Quarantine::take(int from_dir, const CameraId& camera, const std::string& n
   const auto now = now_ms();
   const auto target = name_of_thing(name, now);
   const auto size = static_cast<std::uint64_t>(info.st_size > 0 ? info.st_size : 0);
-  const bool moved = has_room(camera, size) && ::renameat2(from_dir, name.c_str(), dir.get(), (target + ".thing").c_str(), RENAME_NOREPLACE) == 0;
-  const auto text = reason_text(camera, name, now, size, "-", reason, moved);
+  // Another file system (EXDEV) is no reason to let it lie there: then the description alone is kept.
+  if (!has_room(camera, size) || ::renameat2(from_dir, name.c_str(), dir.get(), (target + ".thing").c_str(), RENAME_NOREPLACE) != 0) {
+    note_overflow(camera, rfc3339_ms(now) + " - " + std::to_string(size) + " " + reason + " " + quote_untrusted(name));
+    return false;
+  }
   CommitGroup group(SyncMode::each);
+  const auto text = reason_text(camera, name, now, size, "-", reason);
   group.add(dir.get(), target + ".reason", {as_bytes(text)}, kFileMode, directory_ + "/" + target);
   static_cast<void>(group.commit());
-  return moved;
+  return true;
 }
 
 }  // namespace shutterseal::ingestd

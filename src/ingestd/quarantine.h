@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was refused, kept: quarantine/cam-ID/RECEIVEDMS-DIGEST16.parcel with a .reason beside it; and void/ in the same form.
-// SECURITY: a stolen camera may send rubbish for ever. Beyond the quota of a camera its digest and reason are kept, the octets are not.
+// SECURITY: a stolen camera may send rubbish for ever. Beyond the quota of a camera (a file counts its size and a block) each refusal is one line of
+// cam-ID/overflow with digest and reason: neither disk nor inodes run out.
 #pragma once
 
 #include <map>
@@ -24,6 +25,7 @@ class Quarantine {
 
  private:
   [[nodiscard]] Fd folder(const CameraId& camera) const;
+  void note_overflow(const CameraId& camera, const std::string& line) const;
   [[nodiscard]] bool has_room(const CameraId& camera, std::uint64_t octets);
   std::string directory_;
   std::uint64_t quota_;
