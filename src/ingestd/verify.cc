@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include "src/base/error.h"
 #include "src/ingestd/wire.h"
@@ -68,34 +67,6 @@ static std::unique_ptr<Request> make_request(const Snapshot& snapshot, const Cam
   return request;
 }
 
-static bool send(int socket, const Request& request, int snapshot) {
-  struct iovec piece {
-    const_cast<Request*>(&request), sizeof request
-  };
-  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  struct msghdr message {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  auto* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &snapshot, sizeof snapshot);
-  ssize_t sent;
-  do sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-  while (sent < 0 && errno == EINTR);
-  return sent == static_cast<ssize_t>(sizeof request);
-}
-
-static bool receive(int socket, Answer& answer) {
-  ssize_t got;
-  do got = ::recv(socket, &answer, sizeof answer, 0);
-  while (got < 0 && errno == EINTR);
-  return got == static_cast<ssize_t>(sizeof answer);
-}
-
 // What the daemon knows better than a verifier that may have been taken over.
 static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::size_t expected_offset, const CameraId& camera,
                           const std::vector<server::Signer>& signers) {
@@ -108,12 +79,12 @@ static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::s
 std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snapshot, const CameraId& camera,
                                                            const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
   if (pid_ < 0) start();
-  if (!send(socket_.get(), *make_request(snapshot, camera, signers, custodians, picture_limit_), snapshot.fd())) return std::nullopt;
+  if (!send_request(socket_.get(), *make_request(snapshot, camera, signers, custodians, picture_limit_), snapshot.fd())) return std::nullopt;
   std::vector<envelope::Judged> all;
   std::size_t at = 0;
   Answer answer{};
   do {
-    if (all.size() == kMostAnswers || !receive(socket_.get(), answer)) return std::nullopt;
+    if (all.size() == kMostAnswers || !receive_answer(socket_.get(), answer)) return std::nullopt;
     auto judged = from_answer(answer);
     if (!judged || !is_believable(*judged, snapshot.view(), at, camera, signers)) return std::nullopt;
     // The name decides what counts as stored already, so it is never taken from the verifier.

@@ -1,12 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ingestd/wire.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
 
 namespace shutterseal::ingestd {
+
+// A record and room for one descriptor beside it.
+struct Message {
+  explicit Message(Request& request) : piece{&request, sizeof request} {
+    header.msg_iov = &piece;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+  }
+  struct iovec piece;
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  struct msghdr header {};
+};
+
+template <class Call>
+static bool whole(std::size_t size, Call call) {
+  ssize_t done;
+  do done = call();
+  while (done < 0 && errno == EINTR);
+  return done == static_cast<ssize_t>(size);
+}
+
+bool send_request(int socket, const Request& request, int snapshot) {
+  auto copy = request;
+  Message message(copy);
+  auto* control = CMSG_FIRSTHDR(&message.header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof snapshot);
+  std::memcpy(CMSG_DATA(control), &snapshot, sizeof snapshot);
+  return whole(sizeof copy, [&] { return ::sendmsg(socket, &message.header, MSG_NOSIGNAL); });
+}
+
+bool receive_request(int socket, Request& request, Fd& snapshot) {
+  Message message(request);
+  if (!whole(sizeof request, [&] { return ::recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC); })) return false;
+  const auto* control = CMSG_FIRSTHDR(&message.header);
+  if (!control || control->cmsg_type != SCM_RIGHTS) return false;
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
+  snapshot.reset(fd);
+  return true;
+}
+
+bool send_answer(int socket, const Answer& answer) {
+  return whole(sizeof answer, [&] { return ::send(socket, &answer, sizeof answer, MSG_NOSIGNAL); });
+}
+
+bool receive_answer(int socket, Answer& answer) {
+  return whole(sizeof answer, [&] { return ::recv(socket, &answer, sizeof answer, 0); });
+}
 
 Answer to_answer(const envelope::Judged& judged, bool is_last) {
   Answer answer{};

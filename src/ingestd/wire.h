@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "src/base/fd.h"
 #include "src/envelope/envelope.h"
 
 namespace shutterseal::ingestd {
@@ -41,6 +42,12 @@ struct Answer {
   std::array<char, 64> camera;
   std::array<char, 255> note;
 };
+
+// One message each; false: the other side is gone or sent something else.
+[[nodiscard]] bool send_request(int socket, const Request& request, int snapshot);
+[[nodiscard]] bool receive_request(int socket, Request& request, Fd& snapshot);
+[[nodiscard]] bool send_answer(int socket, const Answer& answer);
+[[nodiscard]] bool receive_answer(int socket, Answer& answer);
 
 [[nodiscard]] Answer to_answer(const envelope::Judged& judged, bool is_last);
 // Nothing when a field is out of its range.

@@ -3,13 +3,8 @@
 
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <memory>
 
 #include "src/base/error.h"
@@ -38,33 +33,6 @@ static void enter_sandbox() {
   if (seccomp_load(filter.get()) != 0) throw Error(ErrorKind::system, "cannot enter seccomp");
 }
 
-// False: the daemon is gone.
-static bool receive(Request& request, Fd& snapshot) {
-  struct iovec piece {
-    &request, sizeof request
-  };
-  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  struct msghdr message {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do got = ::recvmsg(kVerifierFd, &message, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
-  const auto* header = CMSG_FIRSTHDR(&message);
-  if (got != static_cast<ssize_t>(sizeof request) || !header || header->cmsg_type != SCM_RIGHTS) return false;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  snapshot.reset(fd);
-  return true;
-}
-
-static void send(const Answer& answer) {
-  while (::send(kVerifierFd, &answer, sizeof answer, MSG_NOSIGNAL) < 0)
-    if (errno != EINTR) ::_exit(1);
-}
-
 static void answer_one(envelope::Judge& judge, const Request& request, ByteView bytes) {
   std::vector<envelope::TrustedSigner> signers;
   for (std::uint32_t i = 0; i < request.signers; ++i) {
@@ -75,7 +43,8 @@ static void answer_one(envelope::Judge& judge, const Request& request, ByteView 
   for (std::uint32_t i = 0; i < request.custodians; ++i) custodians.push_back(Ski{request.custodian[i]});
   const auto judged = judge.parcel(bytes, request.camera.data(), signers, custodians);
   const auto count = std::min(judged.size(), kMostAnswers);
-  for (std::size_t i = 0; i < count; ++i) send(to_answer(judged[i], i + 1 == count));
+  for (std::size_t i = 0; i < count; ++i)
+    if (!send_answer(kVerifierFd, to_answer(judged[i], i + 1 == count))) ::_exit(1);
 }
 
 int verifier_main() {
@@ -85,7 +54,7 @@ int verifier_main() {
   std::unique_ptr<envelope::Judge> judge;
   static_cast<void>(envelope::sha256({}));  // libcrypto loads what it needs while it still may
   enter_sandbox();
-  while (receive(*request, snapshot)) {
+  while (receive_request(kVerifierFd, *request, snapshot)) {
     if (!judge) judge = std::make_unique<envelope::Judge>(request->picture_limit, envelope::Naming::skip);
     auto* octets = request->size == 0 ? nullptr : ::mmap(nullptr, request->size, PROT_READ, MAP_SHARED, snapshot.get(), 0);
     if (octets == MAP_FAILED) ::_exit(1);
