@@ -262,6 +262,35 @@ def loopback():
     figure("ingestd-and-workers-rss", round(daemon, 1), "<= 64 MiB", daemon <= 64, "peak of the sum, 2500 pictures of 200 KB")
 
 
+def flatness():
+    """One watch and one daemon over 10,000 pictures: what they hold after 2,000 and at the end."""
+    world = World()
+    pictures = world.make_pictures(500, 200_000)
+    world.start_daemon()
+    watch = subprocess.Popen([f"{BUILD}/bin/shutterseal-upload", "watch", "--root", str(WORK / "camera"), "--passphrase-file", str(world.passphrase)],
+                             stderr=open(WORK / "watch.log", "w"))
+    held = []
+    for round_ in range(20):
+        for picture in pictures.iterdir():
+            shutil.copy(picture, WORK / "staged")
+            os.rename(WORK / "staged", world.capture / picture.name)
+        deadline = time.monotonic() + 120
+        while any(world.spool.glob("*.p7m")) or any(world.capture.glob("*.jpg")) or any((world.capture / ".claimed").iterdir()):
+            time.sleep(0.05)
+            if time.monotonic() > deadline:
+                raise SystemExit("500 pictures took more than two minutes")
+        held.append((memory_of([str(watch.pid)]), memory_of(family(world.daemon.pid))))
+    watch.terminate()
+    watch.wait()
+    stored = sum(1 for _ in world.evidence.rglob("*.p7m"))
+    world.close()
+    if stored != 10_000:
+        raise SystemExit(f"{stored} of 10000 envelopes are in evidence")
+    for name, index, limit in (("uploader-rss-10000", 0, 24), ("ingestd-rss-10000", 1, 64)):
+        early, late = held[3][index], held[-1][index]
+        figure(name, round(late, 1), f"<= {limit} MiB", late <= limit and late <= early * 1.1, f"MiB after 10,000 pictures; {early:.1f} after 2,000")
+
+
 def ingest_alone():
     world = World()
     pictures = world.make_pictures(500, 200_000)
@@ -328,7 +357,7 @@ def state_of(world):
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     print(f"{'figure':<34} {'value':>9} {'goal':>10} {'ok':>4}  detail")
-    for name, run in (("in-process", in_process), ("latency", latency), ("loopback", loopback), ("ingest", ingest_alone), ("slow", slow_line), ("narrow", narrow_line)):
+    for name, run in (("in-process", in_process), ("latency", latency), ("loopback", loopback), ("flat", flatness), ("ingest", ingest_alone), ("slow", slow_line), ("narrow", narrow_line)):
         if wanted(name):
             run()
     (BUILD / "bench" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
