@@ -21,7 +21,7 @@ configure: configure.ac
 	autoconf
 
 # Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
-LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd custody
+LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd custody pam
 LIBS_base := base
 LIBS_config := config $(LIBS_base)
 LIBS_report := report $(LIBS_base)
@@ -35,9 +35,13 @@ LIBS_uploader := uploader transport config report envelope $(LIBS_base)
 LIBS_ingestd := ingestd server ledger evidence registry config envelope $(LIBS_base)
 LIBS_custody := custody server ledger evidence registry config report envelope $(LIBS_base)
 
+LIBS_pam := pam registry $(LIBS_base)
+
 EXTERN_base := $(FMT_LIBS)
 EXTERN_config := $(BOOST_LIBS)
 EXTERN_envelope := $(CRYPTO_LIBS)
+EXTERN_registry := $(CRYPT_LIBS)
+EXTERN_pam := $(PAM_LIBS)
 EXTERN_ledger := $(SQLITE_LIBS)
 EXTERN_transport := $(CURL_LIBS)
 EXTERN_ingestd := $(SECCOMP_LIBS) -lpthread
@@ -59,7 +63,9 @@ objects = $(patsubst %.cc,$(BUILD)/obj/%.o,$(1))
 archives = $(foreach l,$(LIBS_$(1)),$(BUILD)/lib/lib$(l).a)
 externs = $(foreach l,$(LIBS_$(1)),$(EXTERN_$(l)))
 
-all: $(PROGRAM_FILES)
+PAM_MODULE := $(BUILD)/lib/pam_shutterseal.so
+
+all: $(PROGRAM_FILES) $(PAM_MODULE)
 
 # A change of flags or compiler rebuilds everything.
 $(BUILD)/flags: FORCE
@@ -83,6 +89,12 @@ $(BUILD)/bin/$(1): $(call objects,src/$(PROGRAM_$(1))/main.cc) $(call archives,$
 	$$(CXX) $$(CXXFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $(call externs,$(PROGRAM_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# Inside sshd only the entry points are seen.
+$(PAM_MODULE): $(call objects,$(call sources,pam)) $(call archives,pam) src/pam/exports.map
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -shared -o $@ $(call objects,$(call sources,pam)) $(call archives,pam) \
+	  -Wl,--version-script=src/pam/exports.map -Wl,-z,defs $(filter-out -pie,$(ALL_LDFLAGS)) $(call externs,pam)
 
 # test/unit/FOLDER_*_test.cc make build/test/unit-FOLDER.
 UNIT_FOLDERS := $(foreach l,$(LIBRARIES),$(if $(wildcard test/unit/$(l)_*_test.cc),$(l)))
@@ -137,6 +149,7 @@ install: all
 	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(docdir)/examples'
 	install -m 755 $(BUILD)/bin/shutterseal $(BUILD)/bin/shutterseal-upload '$(DESTDIR)$(bindir)'
 	install -m 755 $(BUILD)/bin/shutterseal-ingestd '$(DESTDIR)$(sbindir)'
+	install -D -m 644 $(PAM_MODULE) '$(DESTDIR)$(pamdir)/pam_shutterseal.so'
 	install -m 644 README.md ARCHITECTURE.md SECURITY.md NEWS LICENSE '$(DESTDIR)$(docdir)'
 	install -m 644 etc/*.conf '$(DESTDIR)$(docdir)/examples'
 	for page in man/*.[1-8]; do \

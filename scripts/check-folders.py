@@ -20,6 +20,7 @@ MAY_USE = {
     "server": {"base", "envelope", "registry", "evidence", "ledger"},
     "uploader": {"base", "config", "report", "envelope", "transport"},
     "ingestd": {"base", "config", "envelope", "registry", "evidence", "ledger", "server"},
+    "pam": {"base", "registry"},
     "custody": {"base", "config", "report", "envelope", "registry", "evidence", "ledger", "server"},
 }
 LIBRARY_HOME = {
@@ -29,6 +30,8 @@ LIBRARY_HOME = {
     "boost/": {"config"},
     "nlohmann/": {"report"},
     "seccomp.h": {"ingestd"},
+    "security/": {"pam"},
+    "crypt.h": {"registry"},
     "fmt/": set(MAY_USE),
 }
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')

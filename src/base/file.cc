@@ -81,9 +81,9 @@ Bytes read_file_at(int dir, const std::string& name, std::size_t limit) {
 
 Bytes read_file(const std::string& path, std::size_t limit) { return read_file_at(AT_FDCWD, path, limit); }
 
-static void check_guarded(const struct stat& info, const std::string& path, Secrecy secrecy) {
+static void check_guarded(const struct stat& info, const std::string& path, Secrecy secrecy, bool directory = false) {
   const auto refuse = [&](const char* why) { throw Error(ErrorKind::permission, "'" + escape_untrusted(path, kLongestSubject) + "' " + why); };
-  if (!S_ISREG(info.st_mode)) refuse("is not a regular file");
+  if (!directory && !S_ISREG(info.st_mode)) refuse("is not a regular file");
   if (info.st_uid != ::geteuid() && info.st_uid != 0) refuse("belongs to another user");
   if (secrecy == Secrecy::secret && (info.st_mode & 077) != 0) refuse("holds a secret and is open to others: chmod 600");
   if (secrecy == Secrecy::trusted && (info.st_mode & 022) != 0) refuse("can be written by others: chmod go-w");
@@ -93,6 +93,12 @@ Bytes read_guarded_file(const std::string& path, std::size_t limit, Secrecy secr
   const auto fd = checked_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
   check_guarded(checked_stat(fd.get(), path), path, secrecy);
   return read_fd(fd.get(), path, limit);
+}
+
+Fd open_guarded_dir(const std::string& path) {
+  auto dir = open_dir(path);
+  check_guarded(checked_stat(dir.get(), path), path, Secrecy::trusted, true);
+  return dir;
 }
 
 std::vector<std::string> list_dir(int dir, std::size_t limit) {
@@ -125,6 +131,20 @@ void write_all(int fd, ByteView bytes, const std::string& name) {
 
 void unlink_at(int dir, const std::string& name) {
   if (::unlinkat(dir, name.c_str(), 0) != 0 && errno != ENOENT) throw_errno("cannot remove", name);
+}
+
+void remove_tree(int dir, const std::string& name) {
+  const auto folder = open_dir_at(dir, name);
+  for (const auto& entry : list_dir(folder.get())) {
+    struct stat info {};
+    if (::fstatat(folder.get(), entry.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("cannot look at", entry);
+    if (S_ISDIR(info.st_mode)) {
+      remove_tree(folder.get(), entry);
+    } else {
+      unlink_at(folder.get(), entry);
+    }
+  }
+  if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0) throw_errno("cannot remove", name);
 }
 
 static HostileProblem problem_of_open(int error_number, const std::string& name) {

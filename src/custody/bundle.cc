@@ -14,14 +14,7 @@
 
 namespace shutterseal::custody {
 
-static Bytes sign(const config::Arguments& arguments, std::string_view text, const envelope::Certificate& authority) {
-  const auto key = read_private_key(arguments, needed(arguments, "authority-key"), "authority");
-  if (key.public_point() != authority.point) throw Error(ErrorKind::permission, "the authority's key and certificate do not belong together");
-  return envelope::sign_bundle(text, key, authority);
-}
-
-BundleFile make_bundle(const config::Arguments& arguments, const registry::Camera& camera, const envelope::Certificate& certificate) {
-  const auto paths = paths_of(arguments);
+BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate, const Authority& authority) {
   const auto profile = registry::read_server_profile(paths.server_conf);
   const auto receipts = read_guarded_file(paths.receipt_key, kLargestPem, Secrecy::trusted);
   const envelope::Bundle bundle{.serial = camera.bundle_serial,
@@ -35,8 +28,8 @@ BundleFile make_bundle(const config::Arguments& arguments, const registry::Camer
   const auto text = envelope::bundle_text(bundle);
   const auto checked = envelope::parse_bundle_text(text);
   if (!checked.value) throw Error(ErrorKind::config, "the server's configuration makes no bundle: " + checked.reason);
-  if (!arguments.has("authority-key")) return {Bytes(text.begin(), text.end()), true};
-  return {sign(arguments, text, read_certificate(paths.authority)), false};
+  if (!authority.key) return {Bytes(text.begin(), text.end()), true};
+  return {envelope::sign_bundle(text, *authority.key, authority.certificate), false};
 }
 
 std::string next_step(const BundleFile& bundle, const std::string& file) {
@@ -52,10 +45,11 @@ static int sign_command(const config::Arguments& arguments) {
   const auto content = read_file(draft, envelope::kLargestBundle);
   const auto reading = envelope::parse_bundle_text(as_text(content));
   if (!reading.value) throw Error(ErrorKind::data, "'" + escape_untrusted(draft, kLongestSubject) + "' is no draft of a bundle: " + reading.reason);
-  const auto authority = read_certificate(needed(arguments, "authority"));
-  commit_file(out, sign(arguments, as_text(content), authority), 0644);
+  static_cast<void>(needed(arguments, "authority-key"));
+  const Authority authority(arguments, read_certificate(needed(arguments, "authority")));
+  commit_file(out, envelope::sign_bundle(as_text(content), *authority.key, authority.certificate), 0644);
   fmt::print("bundle {} of camera {} is signed; the authority's fingerprint is {}\n", reading.value->serial, reading.value->camera.text(),
-             authority.fingerprint.hex());
+             authority.certificate.fingerprint.hex());
   return 0;
 }
 

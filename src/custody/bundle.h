@@ -2,8 +2,8 @@
 // Bundles: signed at once where the authority's key is, otherwise a draft that is signed elsewhere.
 #pragma once
 
-#include "src/config/arguments.h"
-#include "src/envelope/keys.h"
+#include "src/base/paths.h"
+#include "src/custody/authority.h"
 #include "src/registry/registry.h"
 
 namespace shutterseal::custody {
@@ -13,7 +13,8 @@ struct BundleFile {
   bool is_draft = false;
 };
 // From server.conf, custodians/, the receipt key's certificate and the camera's.
-[[nodiscard]] BundleFile make_bundle(const config::Arguments& arguments, const registry::Camera& camera, const envelope::Certificate& certificate);
+[[nodiscard]] BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate,
+                                     const Authority& authority);
 [[nodiscard]] std::string next_step(const BundleFile& bundle, const std::string& file);
 
 }  // namespace shutterseal::custody

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// camera …: who is enrolled, and in which state.
+// camera list, show, suspend, resume, set, password, remove, repair: what happens to a camera after its enrolment.
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,146 +8,16 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
-#include "src/custody/bundle.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
+#include "src/custody/places.h"
+#include "src/registry/password.h"
 #include "src/report/json.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::custody {
 
-static constexpr std::uint64_t kDefaultLifeDays = 3653;  // ten years
-
-static envelope::Request read_request(const std::string& path) {
-  auto reading = envelope::read_request_pem(read_file(path, kLargestPem));
-  if (!reading.request) throw Error(ErrorKind::data, "'" + escape_untrusted(path, kLongestSubject) + "' is no request: " + reading.reason);
-  return std::move(*reading.request);
-}
-
-static envelope::Certificate certify(const config::Arguments& arguments, const envelope::Request& request, const envelope::Certificate& authority) {
-  const auto days = parse_decimal(arguments.get("days", std::to_string(kDefaultLifeDays)), 36500);
-  if (!days || *days == 0) throw Error(ErrorKind::usage, "--days is a number from 1 to 36500");
-  const auto key = read_private_key(arguments, needed(arguments, "authority-key"), "authority");
-  if (key.public_point() != authority.point) throw Error(ErrorKind::permission, "the authority's key and certificate do not belong together");
-  const auto now = now_ms();
-  const auto end = std::min(now + static_cast<TimeMs>(*days) * kDay, authority.not_after);
-  return envelope::issue_certificate({envelope::Role::camera, request.camera.account(), request.signing_key, now - kDay, end}, key, &authority);
-}
-
-static int sign_command(const config::Arguments& arguments) {
-  const auto request = read_request(arguments.operands()[2]);
-  const auto out = needed(arguments, "out");
-  refuse_existing(out);
-  const auto certificate = certify(arguments, request, read_certificate(needed(arguments, "authority")));
-  commit_file(out, as_bytes(certificate.to_pem()), 0644);
-  fmt::print("camera {}: certificate {} until {}\n", request.camera.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
-  return 0;
-}
-
-// ---- add ------------------------------------------------------------------------------------------------------------------------
-
-// A key that two cameras share would make each able to speak as the other.
-static void refuse_known_keys(const registry::Registry& registry, const envelope::Request& request) {
-  for (const auto& other : registry.list()) {
-    if (registry.authorized_key(other).find(request.ssh_public_key) != std::string::npos)
-      throw Error(ErrorKind::data, "the SSH key is that of camera " + other.text());
-    for (const auto& signer : server::camera_signers(registry, other))
-      if (signer.key.point == request.signing_key) throw Error(ErrorKind::data, "the signing key is that of camera " + other.text());
-  }
-}
-
-static void set_owner(const Fd& dir, unsigned uid, unsigned gid, mode_t mode, const std::string& where) {
-  if (::fchown(dir.get(), uid, gid) != 0 || ::fchmod(dir.get(), mode) != 0) throw_errno("cannot set the owner of", where);
-}
-
-// The camera may add to incoming/ and not list it; the daemon (group) reads and unlinks. sshd wants every part of a chroot to be root's.
-static unsigned make_drop(const ServerPaths& paths, const CameraId& id, bool private_tree) {
-  const auto where = paths.drop + "/" + id.account();
-  const auto* account = private_tree ? nullptr : ::getpwnam(id.account().c_str());
-  if (!private_tree && !account)
-    throw Error(ErrorKind::unknown, "there is no account '" + id.account() + "': useradd -g shutterseal-cameras -d / -s /usr/sbin/nologin " + id.account());
-  const auto drop = make_dir_at(open_dir(paths.drop).get(), id.account(), 0755);
-  const auto incoming = make_dir_at(drop.get(), "incoming", 0700), receipts = make_dir_at(drop.get(), "receipts", 0700);
-  if (!account) return ::geteuid();
-  const auto uid = account->pw_uid;
-  const auto* daemon = ::getpwnam("shutterseal");
-  if (!daemon) throw Error(ErrorKind::config, "there is no account 'shutterseal': run 'shutterseal init' first");
-  set_owner(drop, 0, 0, 0755, where);
-  set_owner(incoming, uid, daemon->pw_gid, 02370, where);
-  set_owner(receipts, daemon->pw_uid, group_id("shutterseal-cameras"), 02750, where);
-  return uid;
-}
-
-// In a private tree one account receives for all cameras, so the forced command is what keeps each in its own folder.
-static std::string key_line(const ServerPaths& paths, const envelope::Request& request, bool private_tree) {
-  std::string line = "restrict";
-  if (private_tree)
-    line += ",command=\"internal-sftp -d " + paths.drop + "/" + request.camera.account() + " -p realpath,open,write,close,rename,read -u 0027\"";
-  return line + " " + request.ssh_public_key + " " + request.camera.account() + "\n";
-}
-
-static envelope::Certificate certificate_for(const config::Arguments& arguments, const envelope::Request& request,
-                                             const envelope::Certificate& authority) {
-  if (!arguments.has("certificate")) return certify(arguments, request, authority);
-  const auto path = arguments.get("certificate");
-  auto certificate = read_certificate(path);
-  const auto refuse = [&path](const std::string& why) { throw Error(ErrorKind::data, "'" + escape_untrusted(path, kLongestSubject) + "' " + why); };
-  if (!certificate.is_signed_by(authority)) refuse("is not by this server's authority");
-  if (certificate.common_name != request.camera.account()) refuse("is for another camera");
-  if (certificate.point != request.signing_key) refuse("is for another key than the request's");
-  if (certificate.not_after < now_ms()) refuse("has expired");
-  return certificate;
-}
-
-static envelope::Request request_for(const config::Arguments& arguments, const CameraId& id) {
-  const auto path = needed(arguments, "request");
-  auto request = read_request(path);
-  if (request.camera != id)
-    throw Error(ErrorKind::data, "'" + escape_untrusted(path, kLongestSubject) + "' is for camera " + request.camera.text() + ", not " + id.text());
-  return request;
-}
-
-static int add_command(const config::Arguments& arguments) {
-  const auto paths = paths_of(arguments);
-  const registry::Registry registry(paths.cameras);
-  const auto id = camera_id(arguments.operands()[2]);
-  if (registry.find(id)) throw Error(ErrorKind::cannot_create, "camera " + id.text() + " is enrolled already");
-  const auto out = needed(arguments, "out");
-  refuse_existing(out);
-  const auto request = request_for(arguments, id);
-  refuse_known_keys(registry, request);
-  const auto certificate = certificate_for(arguments, request, read_certificate(paths.authority));
-  registry::Camera camera{.id = id, .enrolled = now_ms(), .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .networks = {}, .services = {}};
-  camera.uid = make_drop(paths, id, is_private_tree(arguments));
-  const auto content = make_bundle(arguments, camera, certificate);
-  registry.enrol(camera, key_line(paths, request, is_private_tree(arguments)), certificate.fingerprint.hex(), certificate.to_pem());
-  commit_file(out, content.octets, 0644);
-  fmt::print("camera {} is enrolled; {}\n", id.text(), next_step(content, out));
-  return 0;
-}
-
-static int bundle_command(const config::Arguments& arguments) {
-  const auto registry = registry_of(arguments);
-  const auto id = camera_id(arguments.operands()[2]);
-  auto camera = enrolled_camera(registry, id);
-  const auto out = needed(arguments, "out");
-  refuse_existing(out);
-  const auto files = registry.signing_certificates(id);
-  if (files.empty()) throw Error(ErrorKind::config, "camera " + id.text() + " has no certificate");
-  auto newest = envelope::Certificate::from_pem(files.front().pem, files.front().path);
-  for (const auto& file : files) {
-    auto certificate = envelope::Certificate::from_pem(file.pem, file.path);
-    if (certificate.not_before > newest.not_before) newest = std::move(certificate);
-  }
-  ++camera.bundle_serial;
-  const auto content = make_bundle(arguments, camera, newest);
-  registry.store(camera);  // before the bundle is out: a serial is never used twice
-  commit_file(out, content.octets, 0644);
-  fmt::print("bundle {} of camera {}; {}\n", camera.bundle_serial, id.text(), next_step(content, out));
-  return 0;
-}
-
-// ---- list, show, suspend, resume --------------------------------------------------------------------------------------------------
+// ---- list, show -------------------------------------------------------------------------------------------------------------------
 
 static report::Json to_json(const registry::Camera& camera) {
   report::Json json{{"camera", camera.id.text()}, {"state", state_name(camera.state)}, {"uid", camera.uid},
@@ -189,10 +58,18 @@ static int show_command(const config::Arguments& arguments) {
   return 0;
 }
 
+// ---- changing ---------------------------------------------------------------------------------------------------------------------
+
+static registry::Camera changeable_camera(const registry::Registry& registry, const std::string& text) {
+  auto camera = enrolled_camera(registry, camera_id(text));
+  if (camera.state == registry::State::revoked || camera.state == registry::State::removed)
+    throw Error(ErrorKind::data, "camera " + camera.id.text() + " is " + std::string(state_name(camera.state)) + ": that is final");
+  return camera;
+}
+
 static int change_state(const config::Arguments& arguments, registry::State state, const std::string& reason) {
   const auto registry = registry_of(arguments);
-  auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
-  if (camera.state == registry::State::revoked) throw Error(ErrorKind::data, "camera " + camera.id.text() + " is revoked: that is final");
+  auto camera = changeable_camera(registry, arguments.operands()[2]);
   camera.state = state;
   camera.reason = reason;
   registry.store(camera);
@@ -203,27 +80,123 @@ static int change_state(const config::Arguments& arguments, registry::State stat
 static int suspend_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::suspended, arguments.get("reason")); }
 static int resume_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::active, ""); }
 
+// An empty list takes the restriction away.
+static int set_command(const config::Arguments& arguments) {
+  const auto registry = registry_of(arguments);
+  auto camera = changeable_camera(registry, arguments.operands()[2]);
+  if (!arguments.has("networks") && !arguments.has("services")) throw Error(ErrorKind::usage, "--networks or --services is needed (see --help)");
+  if (arguments.has("networks")) camera.networks.clear();
+  for (const auto word : split(arguments.get("networks"), ' ')) {
+    if (word.empty()) continue;
+    const auto network = registry::Network::parse(word);
+    if (!network) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
+    camera.networks.push_back(*network);
+  }
+  if (arguments.has("services")) camera.services.clear();
+  for (const auto word : split(arguments.get("services"), ' ')) {
+    if (word.empty()) continue;
+    if (!registry::is_service_name(word)) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no PAM service's name");
+    camera.services.emplace_back(word);
+  }
+  registry.store(camera);
+  fmt::print("camera {} may log in from {} through {}\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
+             camera.services.empty() ? "any service" : registry::services_text(camera));
+  return 0;
+}
+
+// Either somebody's choice, in a file, or a random one, into a file: never on a command line, a terminal or in a log.
+static int password_command(const config::Arguments& arguments) {
+  const auto registry = registry_of(arguments);
+  const auto camera = changeable_camera(registry, arguments.operands()[2]);
+  if (arguments.has("password-file") == arguments.has("out")) throw Error(ErrorKind::usage, "either --password-file or --out is needed (see --help)");
+  if (arguments.has("out")) refuse_existing(arguments.get("out"));
+  const auto password = arguments.has("out") ? registry::random_password() : read_secret_file(arguments.get("password-file"));
+  if (!registry::is_acceptable_password(password.view()))
+    throw Error(ErrorKind::data, "a password is 1 to " + std::to_string(registry::kLongestPassword) + " octets of UTF-8 without control characters");
+  if (arguments.has("out")) commit_file(arguments.get("out"), as_bytes(password.view()), 0600);
+  registry.set_password(camera.id, registry::hash_password(password));
+  fmt::print("camera {} has a new password\n", camera.id.text());
+  return 0;
+}
+
+// ---- remove, repair ---------------------------------------------------------------------------------------------------------------
+
+// Not revoked: what it sent stays as good as it was. The account and the certificates stay, so that neither uid nor id is ever another's.
+static int remove_command(const config::Arguments& arguments) {
+  const auto registry = registry_of(arguments);
+  auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
+  if (camera.state == registry::State::revoked) throw Error(ErrorKind::data, "camera " + camera.id.text() + " is revoked: that is final");
+  const auto parent = paths_of(arguments).drop, drop = parent + "/" + camera.id.account();
+  if (exists(drop) && !list_dir(open_dir(drop + "/incoming").get(), 1).empty())
+    throw Error(ErrorKind::temporary, "drops of camera " + camera.id.text() + " are waiting: let the daemon take them first, or suspend the camera");
+  camera.state = registry::State::removed;  // first: from here on it cannot log in
+  camera.reason = arguments.get("reason");
+  registry.store(camera);
+  registry.forget_logins(camera.id);
+  if (exists(drop)) remove_tree(open_dir(parent).get(), camera.id.account());
+  fmt::print("camera {} is removed; its uid {} stays reserved, and its evidence and certificates stay\n", camera.id.text(), camera.uid);
+  return 0;
+}
+
+static unsigned repair_places(const std::vector<Place>& places, bool private_tree) {
+  unsigned mended = 0;
+  for (const auto& place : places) {
+    const auto fault = fault_of(place, private_tree);
+    if (fault.empty()) continue;
+    put_right(place, private_tree);
+    fmt::print("{}: {}: mended\n", escape_untrusted(place.path, kLongestSubject), fault);
+    ++mended;
+  }
+  return mended;
+}
+
+// Removed and revoked cameras keep account and certificates and get no drop directory back.
+static unsigned repair_camera(const ServerPaths& paths, const Owners& owners, const registry::Registry& registry, const CameraId& id) {
+  const auto folder = registry_places(paths, owners, registry, id);
+  unsigned mended = repair_places(folder, owners.private_tree);  // first: a registry that others can write to is not even read
+  const auto camera = enrolled_camera(registry, id);
+  if (!owners.private_tree && !find_account(id.account())) {
+    ensure_camera_account(id, camera.uid);
+    fmt::print("account {}: was missing: mended\n", id.account());
+    ++mended;
+  }
+  if (!owners.private_tree) ensure_camera_account(id, camera.uid);
+  if (camera.state == registry::State::removed || camera.state == registry::State::revoked) return mended;
+  return mended + repair_places(drop_places(paths, owners, id, camera.uid), owners.private_tree);
+}
+
+static int repair_command(const config::Arguments& arguments) {
+  const auto paths = paths_of(arguments);
+  const registry::Registry registry(paths.cameras);
+  const auto owners = server_owners(is_private_tree(arguments));
+  unsigned mended = repair_places(server_places(paths, owners), owners.private_tree);
+  std::vector<CameraId> ids;
+  if (arguments.operands().size() == 3)
+    ids.push_back(camera_id(arguments.operands()[2]));
+  else
+    ids = registry.list();
+  for (const auto& id : ids) mended += repair_camera(paths, owners, registry, id);
+  fmt::print("{} mended in {} camera{}\n", mended, ids.size(), ids.size() == 1 ? "" : "s");
+  return 0;
+}
+
 std::vector<Command> camera_commands() {
-  const config::Option authority_key{"authority-key", "KEY", "the authority's key: sign here and now"};
-  const config::Option passphrase{"passphrase-file", "FILE", "the passphrase of that key (mode 0600)"};
   const config::Option registry{"registry", "DIR", "the cameras' registry (default: the server's)"};
-  const config::Option out{"out", "FILE", "where the result goes; must not exist"};
-  const config::Option days{"days", "N", "how long the certificate is good (default: ten years)"};
   const config::Option json{"json", "", "as JSON"};
-  const config::Option authority{"authority", "CERT", "the authority's certificate"};
+  const config::Option reason{"reason", "TEXT", "why; kept in the registry"};
   return {
-      {"camera sign", "REQUEST --authority-key KEY --authority CERT --out CERT", "Certifies a camera's signing key, on the authority's host.",
-       {authority_key, authority, passphrase, days, out}, sign_command, 1, 1},
-      {"camera add", "ID --request FILE (--certificate CERT | --authority-key KEY) --out BUNDLE",
-       "Enrols a camera: registry, drop directory and bundle. Without --authority-key the bundle is a draft for 'bundle sign'.",
-       {{"request", "FILE", "the camera's request.pem"}, {"certificate", "CERT", "made by 'camera sign'"}, authority_key, passphrase, days, out},
-       add_command, 1, 1},
-      {"camera bundle", "ID --out BUNDLE", "Makes a newer bundle for an enrolled camera.", {authority_key, passphrase, registry, out}, bundle_command, 1, 1},
       {"camera list", "", "Lists the cameras.", {registry, json}, list_command, 0, 0},
       {"camera show", "ID", "Shows one camera.", {registry, json}, show_command, 1, 1},
-      {"camera suspend", "ID --reason TEXT", "Leaves the camera's drops waiting, unjudged.",
-       {{"reason", "TEXT", "why; kept in the registry"}, registry}, suspend_command, 1, 1},
+      {"camera suspend", "ID --reason TEXT", "No login; the camera's drops are left waiting, unjudged.", {reason, registry}, suspend_command, 1, 1},
       {"camera resume", "ID", "Ends a suspension.", {registry}, resume_command, 1, 1},
+      {"camera set", "ID [--networks LIST] [--services LIST]", "Says where a camera may log in from, and through which PAM services.",
+       {{"networks", "LIST", "\"198.51.100.0/24 2001:db8::/32\"; \"\": anywhere"},
+        {"services", "LIST", "\"shutterseal-sshd shutterseal-ftp\"; \"\": any"}, registry},
+       set_command, 1, 1},
+      {"camera password", "ID (--password-file FILE | --out FILE)", "Gives a camera a password, for FTPS.",
+       {{"password-file", "FILE", "the password (mode 0600)"}, {"out", "FILE", "make a random one and write it here"}, registry}, password_command, 1, 1},
+      {"camera remove", "ID --reason TEXT", "Ends a camera's service; its uid stays reserved, its evidence and certificates stay.", {reason}, remove_command, 1, 1},
+      {"camera repair", "[ID]", "Puts accounts, owners and modes right that have drifted.", {}, repair_command, 0, 1},
   };
 }
 

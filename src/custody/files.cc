@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/custody/files.h"
 
-#include <grp.h>
-
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
@@ -47,12 +45,6 @@ envelope::PrivateKey read_private_key(const config::Arguments& arguments, const 
 
 void refuse_existing(const std::string& path) {
   if (exists(path)) throw Error(ErrorKind::cannot_create, "cannot make '" + escape_untrusted(path, kLongestSubject) + "': it exists");
-}
-
-unsigned group_id(const std::string& name) {
-  const auto* group = ::getgrnam(name.c_str());
-  if (!group) throw Error(ErrorKind::config, "there is no group '" + name + "': groupadd --system " + name);
-  return group->gr_gid;
 }
 
 }  // namespace shutterseal::custody

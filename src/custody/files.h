@@ -30,7 +30,4 @@ inline constexpr TimeMs kDay = 24LL * 3600 * 1000;
 // Error cannot_create before any work is done when an output exists.
 void refuse_existing(const std::string& path);
 
-// The group's number on this machine; Error config with what to do when there is none.
-[[nodiscard]] unsigned group_id(const std::string& name);
-
 }  // namespace shutterseal::custody

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // keys: an authority and a custodian, on a host that need not be online. init: the server's folders and its own receipt key.
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 
@@ -12,6 +11,7 @@
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
+#include "src/custody/places.h"
 #include "src/envelope/receipt.h"
 
 namespace shutterseal::custody {
@@ -82,33 +82,18 @@ static void make_receipt_key(const std::string& path) {
   wipe(pem.data(), pem.size());
 }
 
-static void own(const std::string& path, unsigned uid, unsigned gid, mode_t mode) {
-  if (::chown(path.c_str(), uid, gid) != 0 || ::chmod(path.c_str(), mode) != 0) throw_errno("cannot set the owner of", path);
-}
-
-// On a real server the daemon runs as shutterseal: it reads the registry and owns state, and root owns what decides who is trusted.
-static void hand_over(const ServerPaths& paths) {
-  const auto* account = ::getpwnam("shutterseal");
-  if (!account) throw Error(ErrorKind::config, "there is no account 'shutterseal': useradd --system --user-group shutterseal");
-  const auto uid = account->pw_uid, gid = account->pw_gid;
-  own(paths.receipt_key, 0, gid, 0640);
-  own(paths.cameras, 0, gid, 02751);  // the daemon lists it; sshd, as a camera, passes through
-  own(paths.drop, 0, 0, 0755);
-  for (const auto& dir : {paths.state_dir, paths.evidence, paths.void_dir, paths.quarantine, paths.run_dir}) own(dir, uid, gid, 0750);
-}
-
 static void make_server(const ServerPaths& paths, const envelope::Certificate& authority, const std::vector<envelope::Certificate>& custodians,
-                        const registry::ServerProfile& profile) {
-  make_dirs(paths.config_dir, 0755);
-  make_dirs(paths.custodians, 0755);
-  make_dirs(paths.cameras, 0711);
-  make_dirs(paths.drop, 0755);
-  for (const auto& dir : {paths.state_dir, paths.evidence, paths.void_dir, paths.quarantine, paths.run_dir}) make_dirs(dir, 0750);
+                        const registry::ServerProfile& profile, bool private_tree) {
+  if (!private_tree) ensure_server_accounts();
+  const auto places = server_places(paths, server_owners(private_tree));
+  for (const auto& place : places)
+    if (place.type == S_IFDIR) make_dirs(place.path, place.mode & 0777);
   for (const auto& custodian : custodians)
     commit_file(paths.custodians + "/" + custodian.fingerprint.hex() + ".pem", as_bytes(custodian.to_pem()), 0644);
   make_receipt_key(paths.receipt_key);
   write_server_profile(paths.server_conf, profile);
   commit_file(paths.authority, as_bytes(authority.to_pem()), 0644);  // last: its presence says that init was done
+  for (const auto& place : places) put_right(place, private_tree);
 }
 
 static void check_custodians(const envelope::Certificate& authority, const std::vector<envelope::Certificate>& custodians) {
@@ -133,8 +118,7 @@ static int init_command(const config::Arguments& arguments) {
   for (const auto& file : fresh.empty() ? arguments.all("custodian") : std::vector{fresh + "/custodian.pem"})
     custodians.push_back(read_certificate(file));
   check_custodians(authority, custodians);
-  make_server(paths, authority, custodians, profile);
-  if (!is_private_tree(arguments)) hand_over(paths);
+  make_server(paths, authority, custodians, profile, is_private_tree(arguments));
   if (custodians.size() == 1)
     fmt::print(stderr, "{}: warning: one custodian alone: who loses that key loses every picture\n", kProgram);
   fmt::print("the server is in {}; next: shutterseal camera add\n", escape_untrusted(paths.config_dir, kLongestSubject));

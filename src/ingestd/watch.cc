@@ -17,6 +17,15 @@ Watch::Watch(const Context& context, const registry::Registry& registry, const L
   if (!fd_) throw_errno("cannot watch", context.paths.drop);
 }
 
+bool Watch::is_removed(const CameraId& id) const {
+  try {
+    const auto camera = registry_.find(id);
+    return camera && camera->state == registry::State::removed;
+  } catch (const Error&) {
+    return false;  // a broken folder is said by who needs it
+  }
+}
+
 std::vector<CameraId> Watch::rescan() {
   std::vector<CameraId> present;
   for (const auto& id : registry_.list()) {
@@ -24,7 +33,7 @@ std::vector<CameraId> Watch::rescan() {
     // A plain SFTP rename is link and unlink and shows as IN_CREATE; posix-rename and FTP as IN_MOVED_TO. Adding a watch again is harmless.
     const int watch = ::inotify_add_watch(fd_.get(), path.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     if (watch < 0 && errno == ENOENT) {
-      if (missing_.insert(id).second) log_.warning(LogLine("no-drop-directory").field("camera", id.text()));
+      if (missing_.insert(id).second && !is_removed(id)) log_.warning(LogLine("no-drop-directory").field("camera", id.text()));
       continue;
     }
     // No watch left (fs.inotify.max_user_watches): the rescan still finds everything, only later.

@@ -23,6 +23,7 @@ class Watch {
   [[nodiscard]] std::vector<CameraId> events(bool& overflow);
 
  private:
+  [[nodiscard]] bool is_removed(const CameraId& id) const;
   const Context& context_;
   const registry::Registry& registry_;
   const Log& log_;

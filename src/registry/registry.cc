@@ -17,6 +17,7 @@
 namespace shutterseal::registry {
 
 static constexpr std::size_t kLargestPem = 16 * 1024;
+static constexpr std::size_t kLongestHash = 512;
 static constexpr std::uint64_t kLargestUid = 0xfffffffe;
 
 std::string_view state_name(State state) noexcept {
@@ -24,14 +25,33 @@ std::string_view state_name(State state) noexcept {
     case State::active: return "active";
     case State::suspended: return "suspended";
     case State::revoked: return "revoked";
+    case State::removed: return "removed";
   }
   return "revoked";
 }
 
 static std::optional<State> parse_state(std::string_view name) {
-  for (const auto state : {State::active, State::suspended, State::revoked})
+  for (const auto state : {State::active, State::suspended, State::revoked, State::removed})
     if (state_name(state) == name) return state;
   return std::nullopt;
+}
+
+bool is_service_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+std::string networks_text(const Camera& camera) {
+  std::string text;
+  for (const auto& network : camera.networks) text += (text.empty() ? "" : " ") + network.text();
+  return text;
+}
+
+std::string services_text(const Camera& camera) {
+  std::string text;
+  for (const auto& service : camera.services) text += (text.empty() ? "" : " ") + service;
+  return text;
 }
 
 // ---- camera.conf --------------------------------------------------------------------------------------------------------------
@@ -52,6 +72,27 @@ struct Line {
     const auto value = parse_time(entry.value);
     if (!value) refuse("is a time such as 2026-11-23T10:11:12Z");
     return *value;
+  }
+  [[nodiscard]] std::vector<std::string> words() const {
+    std::vector<std::string> found;
+    for (const auto word : split(entry.value, ' '))
+      if (!word.empty()) found.emplace_back(word);
+    if (found.empty()) refuse("names at least one");
+    return found;
+  }
+  [[nodiscard]] std::vector<Network> networks() const {
+    std::vector<Network> found;
+    for (const auto& word : words()) {
+      const auto network = Network::parse(word);
+      if (!network) refuse("is a list of networks such as 198.51.100.0/24 2001:db8::/32");
+      found.push_back(*network);
+    }
+    return found;
+  }
+  [[nodiscard]] std::vector<std::string> services() const {
+    auto found = words();
+    if (!std::all_of(found.begin(), found.end(), is_service_name)) refuse("is a list of PAM service names");
+    return found;
   }
 };
 
@@ -77,7 +118,7 @@ static void apply(const Setters& setters, const std::vector<std::string>& repeat
 }
 
 static Camera parse_camera(const CameraId& id, std::string_view text, const std::string& file) {
-  Camera camera{.id = id, .reason = {}, .revoked_at = {}, .stolen_at = {}, .networks = {}, .services = {}};
+  Camera camera{.id = id, .reason = {}, .revoked_at = {}, .stolen_at = {}, .expires = {}, .networks = {}, .services = {}};
   bool has_state = false, has_uid = false;
   const Setters setters{
       {"format", check_format},
@@ -98,10 +139,11 @@ static Camera parse_camera(const CameraId& id, std::string_view text, const std:
       {"reason", [&](const Line& line) { camera.reason = line.entry.value; }},
       {"revoked-at", [&](const Line& line) { camera.revoked_at = line.time(); }},
       {"stolen-at", [&](const Line& line) { camera.stolen_at = line.time(); }},
-      {"network", [&](const Line& line) { camera.networks.push_back(line.entry.value); }},
-      {"service", [&](const Line& line) { camera.services.push_back(line.entry.value); }},
+      {"expires", [&](const Line& line) { camera.expires = line.time(); }},
+      {"networks", [&](const Line& line) { camera.networks = line.networks(); }},
+      {"services", [&](const Line& line) { camera.services = line.services(); }},
   };
-  apply(setters, {"network", "service"}, text, file);
+  apply(setters, {}, text, file);
   if (!has_state || !has_uid) throw Error(ErrorKind::config, file + ":1: 'state' or 'uid' is missing");
   return camera;
 }
@@ -113,8 +155,9 @@ static std::string format_camera(const Camera& camera) {
   if (!camera.reason.empty()) text += format_key_value("reason", camera.reason);
   if (camera.revoked_at) text += format_key_value("revoked-at", rfc3339_ms(*camera.revoked_at));
   if (camera.stolen_at) text += format_key_value("stolen-at", rfc3339_ms(*camera.stolen_at));
-  for (const auto& network : camera.networks) text += format_key_value("network", network);
-  for (const auto& service : camera.services) text += format_key_value("service", service);
+  if (camera.expires) text += format_key_value("expires", rfc3339_ms(*camera.expires));
+  if (!camera.networks.empty()) text += format_key_value("networks", networks_text(camera));
+  if (!camera.services.empty()) text += format_key_value("services", services_text(camera));
   return text;
 }
 
@@ -124,6 +167,7 @@ static std::string folder_of(const std::string& dir, const CameraId& id) { retur
 
 std::optional<Camera> Registry::find(const CameraId& id) const {
   const auto folder = folder_of(dir_, id);
+  static_cast<void>(open_guarded_dir(dir_));
   if (!exists(folder)) return std::nullopt;
   const auto file = folder + "/camera.conf";
   const auto content = read_guarded_file(file, kLargestTextFile, Secrecy::trusted);
@@ -155,6 +199,12 @@ std::string Registry::authorized_key(const CameraId& id) const {
   return std::string(as_text(read_guarded_file(file, kLargestTextFile, Secrecy::trusted)));
 }
 
+std::string Registry::password_hash(const CameraId& id) const {
+  const auto file = folder_of(dir_, id) + "/password";
+  if (!exists(file)) return {};
+  return std::string(as_text(read_guarded_file(file, kLongestHash, Secrecy::secret)));
+}
+
 static std::int64_t change_time(const struct stat& info) { return info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec; }
 
 std::optional<Registry::Stamp> Registry::stamp(const CameraId& id) const {
@@ -165,18 +215,6 @@ std::optional<Registry::Stamp> Registry::stamp(const CameraId& id) const {
 }
 
 // ---- changing -----------------------------------------------------------------------------------------------------------------
-
-static void remove_folder(int parent, const std::string& name) {
-  const auto folder = open_dir_at(parent, name);
-  for (const auto& entry : list_dir(folder.get())) {
-    if (entry == "signing") {
-      remove_folder(folder.get(), entry);
-    } else {
-      unlink_at(folder.get(), entry);
-    }
-  }
-  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0) throw_errno("cannot remove", name);
-}
 
 // Modes are what sshd (as the camera) and the daemon (as group) need, and must not depend on the administrator's umask. A group
 // different from root's is given by the setgid bit of the cameras folder.
@@ -192,7 +230,7 @@ void Registry::enrol(const Camera& camera, std::string_view ssh_public_key, cons
   const auto parent = open_dir(dir_);
   const auto name = camera.id.account(), half = ".half-" + name;
   if (exists(dir_ + "/" + name)) throw Error(ErrorKind::cannot_create, "camera " + camera.id.text() + " is enrolled already");
-  if (exists(dir_ + "/" + half)) remove_folder(parent.get(), half);  // an earlier enrolment, cut before its rename
+  if (exists(dir_ + "/" + half)) remove_tree(parent.get(), half);  // an earlier enrolment, cut before its rename
   const auto folder = make_folder(parent.get(), half, 0711);
   const auto signing = make_folder(folder.get(), "signing", 0750);
   const auto where = dir_ + "/" + name;
@@ -208,6 +246,17 @@ void Registry::add_certificate(const CameraId& id, const std::string& fingerprin
 
 void Registry::store(const Camera& camera) const {
   replace_file(folder_of(dir_, camera.id) + "/camera.conf", as_bytes(format_camera(camera)), 0640);
+}
+
+void Registry::set_password(const CameraId& id, const std::string& hash) const {
+  replace_file(folder_of(dir_, id) + "/password", as_bytes(hash), 0600);
+}
+
+void Registry::forget_logins(const CameraId& id) const {
+  const auto folder = open_dir(folder_of(dir_, id));
+  replace_file(folder.get(), "authorized_keys", {}, 0644, folder_of(dir_, id));
+  unlink_at(folder.get(), "password");
+  sync_dir(folder.get(), folder_of(dir_, id));
 }
 
 // ---- server.conf --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is enrolled, in which state. One folder a camera: cameras/cam-ID/{camera.conf,authorized_keys,signing/FINGERPRINT.pem}.
+// Who is enrolled, in which state. One folder a camera: cameras/cam-ID/{camera.conf,authorized_keys,password,signing/FINGERPRINT.pem}.
 // camera.conf is the only state and is replaced atomically; signing/ is only added to. sshd, PAM, the daemon and the commands
 // read it through this code; any configuration tool can roll it out. Certificates are opaque bytes here (no OpenSSL: the PAM module links this).
 #pragma once
@@ -11,10 +11,16 @@
 #include "src/base/bytes.h"
 #include "src/base/ids.h"
 #include "src/base/time.h"
+#include "src/registry/network.h"
 
 namespace shutterseal::registry {
 
-enum class State { active, suspended, revoked };
+enum class State {
+  active,
+  suspended,  // for a while: no login, drops wait
+  revoked,    // for ever, as not to be trusted: drops go to void/
+  removed,    // for ever, in good order: no login, no drop directory; id, uid and certificates stay taken
+};
 [[nodiscard]] std::string_view state_name(State state) noexcept;
 
 // camera.conf, format 1.
@@ -26,8 +32,15 @@ struct Camera {
   std::uint64_t bundle_serial = 0;  // of the newest bundle made for it
   std::string reason;          // of a suspension or revocation, may be empty
   std::optional<TimeMs> revoked_at, stolen_at;
-  std::vector<std::string> networks, services;  // as written; judged by the PAM module
+  std::optional<TimeMs> expires;        // the end of its newest certificate: no login after it
+  std::vector<Network> networks;        // it may log in from these; none: from anywhere
+  std::vector<std::string> services;    // and through these PAM services; none: through any that asks
 };
+// The PAM services that are shipped, and what a service's name may look like.
+inline constexpr std::string_view kSshService = "shutterseal-sshd", kFtpService = "shutterseal-ftp";
+[[nodiscard]] bool is_service_name(std::string_view name) noexcept;
+[[nodiscard]] std::string networks_text(const Camera& camera);  // as in camera.conf: "198.51.100.0/24 2001:db8::/32"
+[[nodiscard]] std::string services_text(const Camera& camera);
 
 class Registry {
  public:
@@ -43,12 +56,15 @@ class Registry {
   };
   [[nodiscard]] std::vector<SigningFile> signing_certificates(const CameraId& id) const;
   [[nodiscard]] std::string authorized_key(const CameraId& id) const;  // the file's text; empty when missing
+  [[nodiscard]] std::string password_hash(const CameraId& id) const;   // crypt(3)'s; empty when the camera has no password
 
   // Changes; the caller is the administrator. enrol makes the whole folder under a temporary name and renames it in place, so that no
   // reader sees half a camera. Error cannot_create when the id is taken.
   void enrol(const Camera& camera, std::string_view ssh_public_key, const std::string& fingerprint_hex, std::string_view certificate_pem) const;
   void add_certificate(const CameraId& id, const std::string& fingerprint_hex, std::string_view pem) const;
   void store(const Camera& camera) const;  // replaces camera.conf
+  void set_password(const CameraId& id, const std::string& hash) const;
+  void forget_logins(const CameraId& id) const;  // no SSH key, no password
 
   // Changes whenever camera.conf or signing/ of this camera did: lets a reader keep what it decoded. Nothing when not enrolled.
   struct Stamp {

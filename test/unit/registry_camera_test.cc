@@ -10,7 +10,7 @@
 namespace shutterseal::registry {
 
 static Camera camera(const char* id) {
-  return {.id = *CameraId::parse(id), .uid = 1234, .enrolled = 1'800'000'000'123, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .networks = {"10.0.0.0/8", "2001:db8::/32"}, .services = {}};
+  return {.id = *CameraId::parse(id), .uid = 1234, .enrolled = 1'800'000'000'123, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .expires = {}, .networks = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")}, .services = {}};
 }
 
 TEST_CASE("an enrolled camera is found as it was, and its id is taken") {

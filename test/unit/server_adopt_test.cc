@@ -20,7 +20,7 @@ struct AdoptWorld {
   envelope::Judge judge;
 
   AdoptWorld() {
-    registry.enrol({.id = id, .uid = 1, .enrolled = 1, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .networks = {}, .services = {}},
+    registry.enrol({.id = id, .uid = 1, .enrolled = 1, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .expires = {}, .networks = {}, .services = {}},
                    "key", keys.camera.fingerprint.hex(), keys.camera.to_pem());
   }
   static std::string make(const std::string& path) {

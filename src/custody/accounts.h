@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Unix accounts of a drop server, through useradd(8) and groupadd(8) of the passwd suite: one for the daemon, one for each camera.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "src/base/ids.h"
+
+namespace shutterseal::custody {
+
+inline constexpr const char* kDaemonAccount = "shutterseal";
+inline constexpr const char* kCameraGroup = "shutterseal-cameras";
+
+struct Account {
+  unsigned uid = 0, gid = 0;
+};
+[[nodiscard]] std::optional<Account> find_account(const std::string& name);
+[[nodiscard]] Account needed_account(const std::string& name);  // Error config with what to do
+[[nodiscard]] unsigned group_id(const std::string& name);       // Error config with what to do
+
+// Makes what is missing of the daemon's account (system, own group, no shell, no home) and the cameras' group. Error permission unless root.
+void ensure_server_accounts();
+// The account cam-ID: the cameras' group alone, no password, no shell, no home; with `uid` (of camera.conf) when the account was lost.
+// An account of that name outside the cameras' group is somebody else's: Error data. Its uid is returned.
+unsigned ensure_camera_account(const CameraId& id, std::optional<unsigned> uid = std::nullopt);
+
+}  // namespace shutterseal::custody

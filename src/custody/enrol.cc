@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// camera sign, add, bundle: from a camera's request to its certificate, account, folders and bundle, one at a time or from a CSV.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
+#include "src/custody/bundle.h"
+#include "src/custody/commands.h"
+#include "src/custody/files.h"
+#include "src/custody/places.h"
+#include "src/custody/progress.h"
+#include "src/server/trust.h"
+
+namespace shutterseal::custody {
+
+static constexpr std::size_t kLargestCsv = 64 * 1024 * 1024;
+
+static envelope::Request read_request(const std::string& path) {
+  auto reading = envelope::read_request_pem(read_file(path, kLargestPem));
+  if (!reading.request) throw Error(ErrorKind::data, "'" + escape_untrusted(path, kLongestSubject) + "' is no request: " + reading.reason);
+  return std::move(*reading.request);
+}
+
+static int sign_command(const config::Arguments& arguments) {
+  const auto request = read_request(arguments.operands()[2]);
+  const auto out = needed(arguments, "out");
+  refuse_existing(out);
+  const Authority authority(arguments, read_certificate(needed(arguments, "authority")));
+  const auto certificate = authority.certify(arguments, request);
+  commit_file(out, as_bytes(certificate.to_pem()), 0644);
+  fmt::print("camera {}: certificate {} until {}\n", request.camera.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
+  return 0;
+}
+
+// ---- add ------------------------------------------------------------------------------------------------------------------------
+
+// One camera to be enrolled: a command line, or a line of a CSV.
+struct Row {
+  CameraId id;
+  std::string request, certificate, out;  // files; certificate may be empty: to be issued here
+};
+
+// A key that two cameras share would make each able to speak as the other. Read once, for a thousand enrolments in a call.
+class KnownKeys {
+ public:
+  explicit KnownKeys(const registry::Registry& registry) {
+    for (const auto& id : registry.list()) {
+      const auto line = registry.authorized_key(id);
+      for (const auto word : split(line, ' '))
+        if (word.starts_with("AAAA")) ssh_.emplace(word, id);
+      for (const auto& signer : server::camera_signers(registry, id)) signing_.emplace(signer.key.point, id);
+    }
+  }
+  void take(const envelope::Request& request) {
+    const auto [ssh, new_ssh] = ssh_.emplace(blob_of(request), request.camera);
+    if (!new_ssh) throw Error(ErrorKind::data, "the SSH key is that of camera " + ssh->second.text());
+    const auto [signing, new_signing] = signing_.emplace(request.signing_key, request.camera);
+    if (!new_signing) throw Error(ErrorKind::data, "the signing key is that of camera " + signing->second.text());
+  }
+
+ private:
+  static std::string blob_of(const envelope::Request& request) {
+    const auto space = request.ssh_public_key.find(' ');
+    SHUTTERSEAL_BUG_UNLESS(space != std::string::npos);
+    return request.ssh_public_key.substr(space + 1);
+  }
+  std::map<std::string, CameraId, std::less<>> ssh_;
+  std::map<envelope::Point, CameraId> signing_;
+};
+
+static unsigned make_drop(const ServerPaths& paths, const CameraId& id, bool private_tree) {
+  const auto owners = server_owners(private_tree);
+  const auto uid = private_tree ? ::geteuid() : ensure_camera_account(id);
+  for (const auto& place : drop_places(paths, owners, id, uid)) put_right(place, private_tree);
+  return uid;
+}
+
+// In a private tree one account receives for all cameras, so the forced command is what keeps each in its own folder.
+static std::string key_line(const ServerPaths& paths, const envelope::Request& request, bool private_tree) {
+  std::string line = "restrict";
+  if (private_tree)
+    line += ",command=\"internal-sftp -d " + paths.drop + "/" + request.camera.account() + " -p realpath,open,write,close,rename,read -u 0027\"";
+  return line + " " + request.ssh_public_key + " " + request.camera.account() + "\n";
+}
+
+// A certificate made elsewhere must be this authority's, for this camera and this key.
+static void check_certificate(const envelope::Certificate& certificate, const envelope::Request& request, const Authority& authority,
+                              const std::string& path) {
+  const auto refuse = [&path](const std::string& why) { throw Error(ErrorKind::data, "'" + escape_untrusted(path, kLongestSubject) + "' " + why); };
+  if (!certificate.is_signed_by(authority.certificate)) refuse("is not by this server's authority");
+  if (certificate.common_name != request.camera.account()) refuse("is for another camera");
+  if (certificate.point != request.signing_key) refuse("is for another key than the request's");
+  if (certificate.not_after < now_ms()) refuse("has expired");
+}
+
+// What every row of a call shares.
+class Enrolment {
+ public:
+  explicit Enrolment(const config::Arguments& arguments)
+      : arguments_(arguments), paths_(paths_of(arguments)), registry_(paths_.cameras), authority_(arguments, read_certificate(paths_.authority)), known_(registry_) {}
+
+  // Everything that can be refused is refused here, before anything is made.
+  struct Checked {
+    Row row;
+    envelope::Request request;
+    envelope::Certificate certificate;
+  };
+  [[nodiscard]] Checked check(const Row& row) {
+    if (registry_.find(row.id)) throw Error(ErrorKind::cannot_create, "camera " + row.id.text() + " is enrolled already");
+    refuse_existing(row.out);
+    auto request = read_request(row.request);
+    if (request.camera != row.id)
+      throw Error(ErrorKind::data, "'" + escape_untrusted(row.request, kLongestSubject) + "' is for camera " + request.camera.text() + ", not " + row.id.text());
+    known_.take(request);
+    auto certificate = row.certificate.empty() ? authority_.certify(arguments_, request) : read_certificate(row.certificate);
+    if (!row.certificate.empty()) check_certificate(certificate, request, authority_, row.certificate);
+    return {row, std::move(request), std::move(certificate)};
+  }
+
+  // Account, drop directory, registry, bundle: cut anywhere before the registry, the same call does it again; after it, 'camera bundle'.
+  std::string enrol(const Checked& checked) const {
+    const bool private_tree = is_private_tree(arguments_);
+    const auto& [row, request, certificate] = checked;
+    registry::Camera camera{.id = row.id, .enrolled = now_ms(), .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {},
+                            .expires = certificate.not_after, .networks = {}, .services = {}};
+    camera.uid = make_drop(paths_, row.id, private_tree);
+    const auto content = make_bundle(paths_, camera, certificate, authority_);
+    registry_.enrol(camera, key_line(paths_, request, private_tree), certificate.fingerprint.hex(), certificate.to_pem());
+    commit_file(row.out, content.octets, 0644);
+    return next_step(content, row.out);
+  }
+
+ private:
+  const config::Arguments& arguments_;
+  ServerPaths paths_;
+  registry::Registry registry_;
+  Authority authority_;
+  KnownKeys known_;
+};
+
+static int add_one(const config::Arguments& arguments) {
+  if (arguments.operands().size() != 3) throw Error(ErrorKind::usage, "a camera's id, or --csv, is needed (see --help)");
+  if (arguments.has("certificate") == arguments.has("authority-key") && !arguments.has("certificate"))
+    throw Error(ErrorKind::usage, "--certificate or --authority-key is needed (see --help)");
+  const Row row{camera_id(arguments.operands()[2]), needed(arguments, "request"), arguments.get("certificate"), needed(arguments, "out")};
+  Enrolment enrolment(arguments);
+  fmt::print("camera {} is enrolled; {}\n", row.id.text(), enrolment.enrol(enrolment.check(row)));
+  return 0;
+}
+
+// "ID,REQUEST[,CERTIFICATE]"; no quoting: an id has none of it, and a path with a comma can be renamed. File names are relative to the CSV's folder.
+static Row parse_row(std::string_view line, const std::string& folder, const std::string& out) {
+  const auto fields = split(line, ',');
+  if (fields.size() < 2 || fields.size() > 3) throw Error(ErrorKind::data, "not ID,REQUEST or ID,REQUEST,CERTIFICATE");
+  const auto file = [&folder](std::string_view name) { return name.empty() || name.starts_with('/') ? std::string(name) : folder + "/" + std::string(name); };
+  const auto id = CameraId::parse(fields[0]);
+  if (!id) throw Error(ErrorKind::data, "'" + escape_untrusted(fields[0]) + "' is no camera id");
+  return {*id, file(fields[1]), fields.size() == 3 ? file(fields[2]) : "", out + "/" + id->account() + ".p7m"};
+}
+
+static std::vector<Enrolment::Checked> read_csv(const std::string& path, const std::string& out, Enrolment& enrolment) {
+  const auto content = read_file(path, kLargestCsv);
+  const auto slash = path.rfind('/');
+  const auto folder = slash == std::string::npos ? "." : path.substr(0, slash);
+  std::vector<Enrolment::Checked> checked;
+  std::size_t number = 0;
+  for (auto line : split(as_text(content), '\n')) {
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with('#')) continue;
+    try {
+      checked.push_back(enrolment.check(parse_row(line, folder, out)));
+    } catch (const Error& error) {
+      throw Error(error.kind(), escape_untrusted(path, kLongestSubject) + ":" + std::to_string(number) + ": " + error.what());
+    }
+  }
+  return checked;
+}
+
+static int add_many(const config::Arguments& arguments) {
+  if (arguments.operands().size() != 2 || arguments.has("request") || arguments.has("certificate"))
+    throw Error(ErrorKind::usage, "with --csv, ids, requests and certificates stand in the file");
+  const auto out = needed(arguments, "out");
+  Enrolment enrolment(arguments);
+  const auto checked = read_csv(arguments.get("csv"), out, enrolment);
+  make_dirs(out, 0755);
+  Progress progress("cameras enrolled");
+  std::uint64_t done = 0;
+  for (const auto& one : checked) {
+    static_cast<void>(enrolment.enrol(one));
+    progress.show(++done);
+  }
+  fmt::print("{} cameras are enrolled; their bundles are in {}\n", done, escape_untrusted(out, kLongestSubject));
+  return 0;
+}
+
+static int add_command(const config::Arguments& arguments) { return arguments.has("csv") ? add_many(arguments) : add_one(arguments); }
+
+// ---- bundle ---------------------------------------------------------------------------------------------------------------------
+
+static envelope::Certificate newest_certificate(const registry::Registry& registry, const CameraId& id) {
+  const auto files = registry.signing_certificates(id);
+  if (files.empty()) throw Error(ErrorKind::config, "camera " + id.text() + " has no certificate");
+  auto newest = envelope::Certificate::from_pem(files.front().pem, files.front().path);
+  for (const auto& file : files) {
+    auto certificate = envelope::Certificate::from_pem(file.pem, file.path);
+    if (certificate.not_before > newest.not_before) newest = std::move(certificate);
+  }
+  return newest;
+}
+
+static int bundle_command(const config::Arguments& arguments) {
+  const auto registry = registry_of(arguments);
+  const auto paths = paths_of(arguments);
+  auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
+  const auto out = needed(arguments, "out");
+  refuse_existing(out);
+  ++camera.bundle_serial;
+  const auto content = make_bundle(paths, camera, newest_certificate(registry, camera.id), Authority(arguments, read_certificate(paths.authority)));
+  registry.store(camera);  // before the bundle is out: a serial is never used twice
+  commit_file(out, content.octets, 0644);
+  fmt::print("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
+  return 0;
+}
+
+std::vector<Command> enrolment_commands() {
+  const config::Option authority_key{"authority-key", "KEY", "the authority's key: sign here and now"};
+  const config::Option passphrase{"passphrase-file", "FILE", "the passphrase of that key (mode 0600)"};
+  const config::Option days{"days", "N", "how long the certificate is good (default: ten years)"};
+  const config::Option out{"out", "FILE", "where the result goes; must not exist"};
+  return {
+      {"camera sign", "REQUEST --authority-key KEY --authority CERT --out CERT", "Certifies a camera's signing key, on the authority's host.",
+       {authority_key, {"authority", "CERT", "the authority's certificate"}, passphrase, days, out}, sign_command, 1, 1},
+      {"camera add", "(ID --request FILE [--certificate CERT] | --csv FILE) [--authority-key KEY] --out BUNDLE",
+       "Enrols cameras: account, registry, drop directory and bundle. Without --authority-key the bundle is a draft for 'bundle sign'.",
+       {{"request", "FILE", "the camera's request.pem"},
+        {"certificate", "CERT", "made by 'camera sign'"},
+        {"csv", "FILE", "many cameras: lines of ID,REQUEST or ID,REQUEST,CERTIFICATE; --out is then a directory"},
+        authority_key, passphrase, days, out},
+       add_command, 0, 1},
+      {"camera bundle", "ID --out BUNDLE", "Makes a newer bundle for an enrolled camera.",
+       {authority_key, passphrase, {"registry", "DIR", "the cameras' registry (default: the server's)"}, out}, bundle_command, 1, 1},
+  };
+}
+
+}  // namespace shutterseal::custody
