@@ -26,7 +26,13 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, 
       committer_(context, registry_, log),
       intake_(context, registry_, things_, log),
       watch_(context, registry_, log),
-      pipeline_(context, registry_, adopted(committer_, context), log, patience, [&stop_signal] { return stop_signal.stop_requested(); }) {}
+      pipeline_(context, registry_, adopted(committer_, context), log, patience, [this] { return must_stop(); }) {}
+
+// Asked wherever the daemon waits, so it is the heartbeat, too: no beat while the pipeline stands still, and the watchdog starts us again.
+bool Daemon::must_stop() {
+  if (pipeline_.is_moving()) manager_.alive();
+  return stop_signal_.stop_requested();
+}
 
 // Below the reserve drops wait: sshd tells the cameras sooner or later that the disk is full, and they keep what they have.
 bool Daemon::has_space() {
@@ -64,7 +70,7 @@ bool Daemon::sweep(const std::vector<CameraId>& cameras) {
 }
 
 void Daemon::work_off(const std::vector<CameraId>& cameras) {
-  while (!stop_signal_.stop_requested() && has_space() && sweep(cameras)) pipeline_.check();
+  while (!must_stop() && has_space() && sweep(cameras)) pipeline_.check();
   pipeline_.check();
 }
 
@@ -76,7 +82,8 @@ void Daemon::run_once() {
 
 void Daemon::run() {
   auto next_rescan = monotonic_ms();
-  while (!stop_signal_.stop_requested()) {
+  manager_.ready();
+  while (!must_stop()) {
     bool all = monotonic_ms() >= next_rescan || stop_signal_.reload_requested();
     const auto busy = watch_.events(all);
     if (all) next_rescan = monotonic_ms() + context_.settings.rescan_ms;
@@ -85,6 +92,7 @@ void Daemon::run() {
     const auto pause = std::max<std::int64_t>(0, next_rescan - monotonic_ms());
     static_cast<void>(::poll(waited, 2, static_cast<int>(std::min<std::int64_t>(pause, 1000))));
   }
+  manager_.stopping();
 }
 
 }  // namespace shutterseal::ingestd

@@ -2,6 +2,7 @@
 // The daemon's loop: what is there goes through the pipeline, fairly between cameras, until told to stop.
 #pragma once
 
+#include "src/base/notify.h"
 #include "src/base/program.h"
 #include "src/ingestd/intake.h"
 #include "src/ingestd/pipeline.h"
@@ -20,10 +21,12 @@ class Daemon {
   std::size_t take_some(const CameraId& camera);
   [[nodiscard]] bool has_space();
   void work_off(const std::vector<CameraId>& cameras);
+  [[nodiscard]] bool must_stop();
 
   const Context& context_;
   const Log& log_;
   StopSignal& stop_signal_;
+  ServiceManager manager_;
   registry::Registry registry_;
   Quarantine things_;
   Committer committer_;

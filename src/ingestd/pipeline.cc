@@ -15,6 +15,7 @@ namespace shutterseal::ingestd {
 
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
+static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
 
 // ---- adoption -------------------------------------------------------------------------------------------------------------------------
@@ -72,11 +73,16 @@ void Pipeline::put(Drop drop) {
   const auto has_room = [&] { return failure_ || octets_ == 0 || octets_ + size <= kMostOctets; };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
     if (stop_()) return;
+  if (on_their_way_++ == 0) stepped();
   octets_ += size;
   known_.emplace(drop.camera, drop.name);
   waiting_.push_back(std::move(drop));
   changed_.notify_all();
 }
+
+bool Pipeline::is_moving() const noexcept { return on_their_way_ == 0 || monotonic_ms() - last_step_ < kLongestStepMs; }
+
+void Pipeline::stepped() noexcept { last_step_ = monotonic_ms(); }
 
 void Pipeline::wait_until_empty() {
   std::unique_lock guard(mutex_);
@@ -122,6 +128,7 @@ void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cac
 }
 
 void Pipeline::forget(const Drop& drop) {
+  --on_their_way_;
   octets_ -= drop.snapshot.view().size();
   known_.erase({drop.camera, drop.name});
 }
@@ -132,6 +139,7 @@ void Pipeline::run_lane() {
     server::SignerCache cache(registry_);
     while (auto drop = next_drop()) {
       judge_one(std::move(*drop), verifier, cache);
+      stepped();
       const std::lock_guard guard(mutex_);
       --in_lanes_;
       changed_.notify_all();
@@ -172,6 +180,7 @@ void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifie
     } catch (const Error& error) {
       if (patience_ == Patience::give_up) throw;
       log_.error(LogLine("trouble").sentence("reason", error.what()));
+      stepped();
       std::unique_lock guard(mutex_);
       if (changed_.wait_for(guard, kTroublePause, [this] { return ending_; })) return;  // they wait for the next start
     }
@@ -185,6 +194,7 @@ void Pipeline::run_committer() {
       const auto group = next_group();
       if (group.empty()) return;
       take_over(group, verifier);
+      stepped();
       const std::lock_guard guard(mutex_);
       for (const auto& judged : group) forget(judged.drop);
       changed_.notify_all();

@@ -32,6 +32,8 @@ class Pipeline {
   void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
   void wait_until_empty();
   void check();            // throws what a thread of it threw
+  // Nothing is on its way, or a step ended within the last minute (a step that failed and will be tried again counts). May be asked at any time.
+  [[nodiscard]] bool is_moving() const noexcept;
 
  private:
   void run_lane();
@@ -42,6 +44,7 @@ class Pipeline {
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
   void fail() noexcept;
+  void stepped() noexcept;
 
   const Context& context_;
   const registry::Registry& registry_;
@@ -57,6 +60,8 @@ class Pipeline {
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;
   std::size_t in_lanes_ = 0;
+  std::atomic<std::size_t> on_their_way_{0};
+  std::atomic<std::int64_t> last_step_{0};
   bool ending_ = false;
   std::exception_ptr failure_;
   std::vector<std::thread> threads_;

@@ -71,7 +71,10 @@ bool Session::seal_some() {
 }
 
 void Session::seal_all() {
-  while (!stop_ && seal_some()) poll_stop();
+  while (!stop_ && seal_some()) {
+    manager_.alive();
+    poll_stop();
+  }
 }
 
 void Session::poll_stop() {
@@ -160,7 +163,9 @@ static void drain_events(int fd) {
 void Session::wait_for_pictures() {
   const auto events = watch_directory(context_.settings.capture_dir);
   auto next_rescan = monotonic_ms() + kRescanMs;
+  manager_.ready();
   while (!stop_ && !sender_ended_) {
+    manager_.alive();
     if (monotonic_ms() >= next_rescan) {
       station_.recover();  // what another process sealed, an alert for one
       next_rescan = monotonic_ms() + kRescanMs;

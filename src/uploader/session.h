@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "src/base/log.h"
+#include "src/base/notify.h"
 #include "src/base/program.h"
 #include "src/uploader/capture.h"
 #include "src/uploader/sender.h"
@@ -46,6 +47,7 @@ class Session {
   const Context& context_;
   const Log& log_;
   StopSignal& stop_signal_;
+  ServiceManager manager_;
   std::future<std::unique_ptr<OpenedSshKey>> opening_;  // beside the signing key: each takes 600,000 rounds
   Identity identity_;
   std::unique_ptr<envelope::Sealer> sealer_;
