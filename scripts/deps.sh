@@ -9,7 +9,7 @@ build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev lib
   libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev"
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
-  pamtester libpam-wrapper libnss-wrapper"
+  pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit"
 
 bench_packages="rsync"
 
@@ -31,6 +31,8 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+enabled_units() { find /etc/systemd/system -type l -path '*.wants/*' 2>/dev/null; }
+
 # A package's own start script must not start its service here (sshd, motion): policy-rc.d is the Debian way to say no.
 # It is put in place for the one call of apt-get, and only where there is none.
 install_packages() {
@@ -41,9 +43,17 @@ install_packages() {
     as_root chmod 755 $policy
     ours=yes
   fi
+  enabled=$(enabled_units)
   status=0
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || status=$?
   [ $ours = no ] || as_root rm -f $policy
+  # A package enables its own service (fail2ban, proftpd): undone, so that the next boot starts nothing that this one did not.
+  for link in $(enabled_units); do
+    case " $(echo "$enabled" | tr '\n' ' ') " in
+      *" $link "*) ;;
+      *) as_root rm -f "$link" ;;
+    esac
+  done
   return $status
 }
 

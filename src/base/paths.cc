@@ -19,6 +19,7 @@ ServerPaths server_paths(const std::string& root) {
   paths.quarantine = paths.state_dir + "/quarantine";
   paths.index = paths.state_dir + "/index.db";
   paths.run_dir = root + SHUTTERSEAL_RUNSTATEDIR "/shutterseal";
+  paths.logins = paths.run_dir + "-login";
   return paths;
 }
 

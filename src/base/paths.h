@@ -19,6 +19,7 @@ struct ServerPaths {
   std::string evidence, void_dir, quarantine;
   std::string index;         // state_dir/index.db
   std::string run_dir;       // /run/shutterseal
+  std::string logins;        // /run/shutterseal-login: root's, since PAM writes it; the daemon's run_dir is not
 };
 [[nodiscard]] ServerPaths server_paths(const std::string& root);
 

@@ -11,6 +11,7 @@
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
 #include "src/custody/places.h"
+#include "src/registry/logins.h"
 #include "src/registry/password.h"
 #include "src/report/json.h"
 #include "src/server/trust.h"
@@ -56,6 +57,23 @@ static int show_command(const config::Arguments& arguments) {
   for (const auto& [key, value] : json.items())
     fmt::print("{}: {}\n", key, value.is_string() ? escape_untrusted(value.get<std::string>(), kLongestSubject) : report::to_text(value));
   return 0;
+}
+
+// For fail2ban's ignorecommand. An address of a stolen or suspended camera alone is nobody's to protect.
+static int seen_command(const config::Arguments& arguments) {
+  const auto address = registry::Address::parse(arguments.operands()[2]);
+  if (!address) throw Error(ErrorKind::usage, "'" + escape_untrusted(arguments.operands()[2]) + "' is no address");
+  const auto within = parse_duration_ms(arguments.get("within", "1d"));
+  if (!within) throw Error(ErrorKind::usage, "--within is a time such as 90m or 1d");
+  const auto registry = registry_of(arguments);
+  bool any = false;
+  for (const auto& id : registry::Logins(paths_of(arguments).logins).seen_at(*address, now_ms() - *within)) {
+    const auto camera = registry.find(id);
+    if (!camera || camera->state != registry::State::active) continue;
+    fmt::print("{}\n", id.text());
+    any = true;
+  }
+  return any ? 0 : 1;
 }
 
 // ---- changing ---------------------------------------------------------------------------------------------------------------------
@@ -187,6 +205,8 @@ std::vector<Command> camera_commands() {
   return {
       {"camera list", "", "Lists the cameras.", {registry, json}, list_command, 0, 0},
       {"camera show", "ID", "Shows one camera.", {registry, json}, show_command, 1, 1},
+      {"camera seen-at", "ADDRESS", "Lists the active cameras that logged in from an address, of IPv6 from its /64; 1 when there is none.",
+       {{"within", "TIME", "how long ago at most (default: 1d)"}, registry}, seen_command, 1, 1},
       {"camera suspend", "ID --reason TEXT", "No login; the camera's drops are left waiting, unjudged.", {reason, registry}, suspend_command, 1, 1},
       {"camera resume", "ID", "Ends a suspension.", {registry}, resume_command, 1, 1},
       {"camera set", "ID [--networks LIST] [--services LIST]", "Says where a camera may log in from, and through which PAM services.",

@@ -9,18 +9,23 @@
 #include <security/pam_modules.h>
 #include <syslog.h>
 
+#include <algorithm>
+
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/base/paths.h"
 #include "src/base/secret.h"
 #include "src/pam/account.h"
 #include "src/pam/decision.h"
+#include "src/registry/logins.h"
 #include "src/registry/password.h"
 
 namespace shutterseal::pam {
 
-// Slows a guesser on one connection; libpam adds up to half of it at random (pam_fail_delay(3)).
+// Slows a guesser on one connection, and more with each failure of a name: 2, 4, 8, 16, 32 seconds. libpam adds or takes up to half of it
+// at random (pam_fail_delay(3)). Only a failure waits: nobody can lock a camera out.
 static constexpr unsigned kFailureDelayUs = 2'000'000;
+static constexpr unsigned kMostDoublings = 4;
 
 // The one place that maps decisions to PAM's codes.
 static int pam_code(Access access) noexcept {
@@ -106,6 +111,33 @@ static Access judge_account(const Call& call, const std::optional<CameraId>& id)
   return judge(registry_of(call).find(*id), {item(call.handle, PAM_SERVICE), registry::Address::parse(call.remote), now_ms()});
 }
 
+// What cannot be noted is said and changes no decision.
+template <class Note>
+static void note(const Call& call, Note what) {
+  try {
+    what(registry::Logins(server_paths(call.options.root).logins));
+  } catch (const Error& error) {
+    ::pam_syslog(call.handle, LOG_WARNING, "%s", LogLine("trouble").sentence("reason", error.what()).text().c_str());
+  }
+}
+
+static Access note_outcome(const Call& call, bool matches) {
+  note(call, [&](const registry::Logins& logins) {
+    if (matches) return logins.forget_failures(call.user);
+    const auto doublings = std::min(logins.note_failure(call.user) - 1, kMostDoublings);
+    static_cast<void>(::pam_fail_delay(call.handle, kFailureDelayUs << doublings));
+  });
+  return matches ? Access::allowed : Access::wrong_password;
+}
+
+// From the session, not from account: by now sshd has seen a signature, or the FTP server a password.
+static Access judge_session(const Call& call, const std::optional<CameraId>& id) {
+  const auto access = judge_account(call, id);
+  const auto address = registry::Address::parse(call.remote);
+  if (access == Access::allowed && address) note(call, [&](const registry::Logins& logins) { logins.note_login(*address, *id); });
+  return access;
+}
+
 // Exactly one hash for every well-formed attempt, whoever is named: the time of an answer tells nobody which cameras exist.
 static Access judge_password(const Call& call, const std::optional<CameraId>& id) {
   static_cast<void>(::pam_fail_delay(call.handle, kFailureDelayUs));
@@ -122,7 +154,7 @@ static Access judge_password(const Call& call, const std::optional<CameraId>& id
   }
   const bool matches = registry::password_matches(password, hash);
   if (trouble) throw Error(*trouble);
-  return matches ? Access::allowed : Access::wrong_password;
+  return note_outcome(call, matches);
 }
 
 }  // namespace shutterseal::pam
@@ -141,7 +173,7 @@ PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t* handle, int, int argc, const char*
 
 // Once more, for a revocation between login and session. The real decision is the account's: libcurl waits for ever on a refused session.
 PAM_EXTERN int pam_sm_open_session(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
-  return enter(handle, argc, argv, judge_account);
+  return enter(handle, argc, argv, judge_session);
 }
 
 static shutterseal::pam::Access nothing_to_do(const Call&, const std::optional<shutterseal::CameraId>& id) {

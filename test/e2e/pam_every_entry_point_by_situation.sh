@@ -89,6 +89,7 @@ with_password() { password "$1"; shift; "$@" < "$world/typed"; }
 allowed shutterseal-sshd cam-101 198.51.100.7 acct_mgmt
 allowed shutterseal-sshd cam-101 198.51.100.7 open_session
 allowed shutterseal-sshd cam-101 198.51.100.7 close_session
+allowed shutterseal-sshd cam-101 2001:db8:1:2:3:4:5:6 open_session
 allowed shutterseal-sshd cam-101 198.51.100.7 setcred
 with_password 'right horse' allowed shutterseal-ftp cam-101 198.51.100.7 authenticate
 allowed chatty cam-101 2001:db8::7 acct_mgmt
@@ -146,6 +147,27 @@ denied shutterseal-sshd cam-101 camera.example.org acct_mgmt 'Permission denied'
 state 'services = shutterseal-ftp'
 allowed shutterseal-ftp cam-101 198.51.100.7 acct_mgmt
 good
+
+# ---- from where cameras came in: what fail2ban asks before it bans an address
+expect 0 '^101$' shutterseal camera seen-at 198.51.100.7 --root "$server"
+expect 0 '^101$' shutterseal camera seen-at 2001:db8:1:2::1 --root "$server"
+nobody_seen() { if shutterseal camera seen-at "$@" --root "$server" > "$world/said"; then fail "seen: $*"; fi; }
+nobody_seen 198.51.100.8
+nobody_seen 2001:db8:1:3::1
+nobody_seen 198.51.100.7 --within 0s
+state 'state = suspended'
+nobody_seen 198.51.100.7
+good
+expect 64 'no address' shutterseal camera seen-at example.org --root "$server"
+
+# ---- each account is slowed by itself, none is locked, and notes that cannot be made change nothing
+failures=$(cat "$server"/run/shutterseal-login/failures/* | wc -c)
+[ "$failures" -ge 3 ] || fail "$failures failures are noted"
+chmod 000 "$server/run/shutterseal-login/failures"
+with_password 'wrong horse' denied shutterseal-ftp cam-101 198.51.100.7 authenticate 'Authentication failure' wrong-password
+with_password 'right horse' allowed shutterseal-ftp cam-101 198.51.100.7 authenticate
+chmod 700 "$server/run/shutterseal-login/failures"
+with_password 'right horse' allowed shutterseal-ftp cam-101 198.51.100.7 authenticate
 
 # ---- a registry that is not to be trusted: cameras are denied and the log says why; nobody else notices
 broken() {
