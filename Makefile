@@ -145,13 +145,38 @@ bench: deps-bench
 	$(SUBMAKE) all bench-programs
 	/usr/bin/python3 test/bench/run.py $(BUILD)
 
+# Where the system's own tools look, below any prefix.
+unitdir = $(prefix)/lib/systemd/system
+sysusersdir = $(prefix)/lib/sysusers.d
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+helperdir = $(libexecdir)/shutterseal
+fill = sed -e 's,@bindir@,$(bindir),g;s,@sbindir@,$(sbindir),g;s,@helperdir@,$(helperdir),g;s,@sysconfdir@,$(sysconfdir),g'
+
+# An administrator's file is never overwritten: a different one is put beside it as FILE.new.
+configuration = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(DESTDIR)$(2).new' && chmod 644 '$(DESTDIR)$(2).new' && \
+  if [ ! -e '$(DESTDIR)$(2)' ] || cmp -s '$(DESTDIR)$(2)' '$(DESTDIR)$(2).new'; then mv '$(DESTDIR)$(2).new' '$(DESTDIR)$(2)'; \
+  else echo "$(2) was changed here: see $(2).new"; fi
+ours = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(DESTDIR)$(2)' && chmod $(3) '$(DESTDIR)$(2)'
+
 install: all
-	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(docdir)/examples'
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(helperdir)' '$(DESTDIR)$(docdir)/examples'
 	install -m 755 $(BUILD)/bin/shutterseal $(BUILD)/bin/shutterseal-upload '$(DESTDIR)$(bindir)'
 	install -m 755 $(BUILD)/bin/shutterseal-ingestd '$(DESTDIR)$(sbindir)'
 	install -D -m 644 $(PAM_MODULE) '$(DESTDIR)$(pamdir)/pam_shutterseal.so'
+	ln -sf /usr/sbin/sshd '$(DESTDIR)$(helperdir)/shutterseal-sshd'
 	install -m 644 README.md ARCHITECTURE.md SECURITY.md NEWS LICENSE '$(DESTDIR)$(docdir)'
-	install -m 644 etc/*.conf '$(DESTDIR)$(docdir)/examples'
+	install -m 644 etc/*.conf etc/sshd/shared-host.conf '$(DESTDIR)$(docdir)/examples'
+	$(call ours,etc/init.d/shutterseal-ingestd,$(docdir)/examples/shutterseal-ingestd.init,755)
+	$(foreach f,$(notdir $(wildcard etc/systemd/*)),$(call ours,etc/systemd/$(f),$(unitdir)/$(f),644) &&) :
+	$(call ours,etc/sysusers.d/shutterseal.conf,$(sysusersdir)/shutterseal.conf,644)
+	$(call ours,etc/tmpfiles.d/shutterseal.conf,$(tmpfilesdir)/shutterseal.conf,644)
+	$(call configuration,etc/sshd/sshd_config,$(sysconfdir)/shutterseal/sshd_config)
+	$(call configuration,etc/pam.d/shutterseal-sshd,$(sysconfdir)/pam.d/shutterseal-sshd)
+	$(call configuration,etc/pam.d/shutterseal-ftp,$(sysconfdir)/pam.d/shutterseal-ftp)
+	$(call configuration,etc/cron.d/shutterseal-upload,$(sysconfdir)/cron.d/shutterseal-upload)
+	$(call configuration,etc/rsyslog.d/shutterseal.conf,$(sysconfdir)/rsyslog.d/shutterseal.conf)
+	$(call configuration,etc/logrotate.d/shutterseal,$(sysconfdir)/logrotate.d/shutterseal)
+	$(foreach f,$(patsubst scripts/%,%,$(wildcard scripts/fail2ban/*/*.conf)),$(call configuration,scripts/$(f),$(sysconfdir)/$(f)) &&) :
 	for page in man/*.[1-8]; do \
 	  install -D -m 644 "$$page" '$(DESTDIR)$(mandir)'/man"$${page##*.}/$${page##*/}" || exit 1; done
 dist:

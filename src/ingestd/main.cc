@@ -7,6 +7,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/ingestd/daemon.h"
+#include "src/ingestd/verify.h"
 #include "src/ingestd/worker.h"
 
 namespace shutterseal::ingestd {
@@ -49,7 +50,9 @@ static int run(int argc, char** argv) {
   if (!arguments.operands().empty()) throw Error(ErrorKind::usage, "no operand is expected (see --help)");
   const auto context = load_context(arguments);
   if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
-  if (arguments.has("test") || arguments.has("dump")) return 0;
+  if (arguments.has("dump")) return 0;
+  Verifier(context.settings.picture_limit).prove();  // before anything is taken, and for -t: a sandbox that is too tight is a mistake of configuration
+  if (arguments.has("test")) return 0;
   return serve(context, arguments.has("once"), arguments.has("foreground"));
 }
 

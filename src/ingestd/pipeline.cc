@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ingestd/pipeline.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -20,19 +17,9 @@ static constexpr auto kTroublePause = std::chrono::seconds(5);
 
 // ---- adoption -------------------------------------------------------------------------------------------------------------------------
 
-static Snapshot snapshot_of(ByteView bytes) {
-  const Fd memory(::memfd_create("evidence", MFD_CLOEXEC));
-  if (!memory) throw_errno("cannot take", "a snapshot");
-  write_all(memory.get(), bytes, "a snapshot");
-  if (::lseek(memory.get(), 0, SEEK_SET) != 0) throw_errno("cannot read", "a snapshot");
-  auto snapshot = Snapshot::take(memory.get(), bytes.size());
-  SHUTTERSEAL_BUG_UNLESS(snapshot.has_value());
-  return std::move(*snapshot);
-}
-
 server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodians) {
   return [&verifier, &custodians](ByteView bytes, const CameraId& camera, const std::vector<server::Signer>& signers) {
-    const auto judged = verifier.judge(snapshot_of(bytes), camera, signers, custodians);
+    const auto judged = verifier.judge(Snapshot::of(bytes), camera, signers, custodians);
     // Evidence holds one envelope a file: two would mean that somebody wrote there.
     return judged.size() == 1 ? judged.front() : envelope::Judged{};
   };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
 
 namespace shutterseal::ingestd {
 
@@ -35,6 +36,17 @@ std::optional<Snapshot> Snapshot::take(int fd, std::uint64_t size) {
   Fd memory(::memfd_create("drop", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) throw_errno("cannot take", "a snapshot");
   if (!copy(fd, memory.get(), size) || !is_at_end(fd)) return std::nullopt;
+  return sealed(std::move(memory), size);
+}
+
+Snapshot Snapshot::of(ByteView bytes) {
+  Fd memory(::memfd_create("drop", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory) throw_errno("cannot take", "a snapshot");
+  write_all(memory.get(), bytes, "a snapshot");
+  return sealed(std::move(memory), bytes.size());
+}
+
+Snapshot Snapshot::sealed(Fd memory, std::uint64_t size) {
   if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) throw_errno("cannot seal", "a snapshot");
   if (size == 0) return Snapshot(std::move(memory), nullptr, 0);
   auto* octets = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, memory.get(), 0);

@@ -18,6 +18,7 @@ class Snapshot {
  public:
   // Copies `size` octets of `fd`. Nothing when the file ended earlier or goes on behind: somebody still writes.
   [[nodiscard]] static std::optional<Snapshot> take(int fd, std::uint64_t size);
+  [[nodiscard]] static Snapshot of(ByteView bytes);  // what is in memory already
   Snapshot(Snapshot&& other) noexcept;
   Snapshot& operator=(Snapshot&&) = delete;
   ~Snapshot();
@@ -25,6 +26,7 @@ class Snapshot {
   [[nodiscard]] ByteView view() const { return {octets_, size_}; }
 
  private:
+  [[nodiscard]] static Snapshot sealed(Fd memory, std::uint64_t size);
   Snapshot(Fd fd, const std::uint8_t* octets, std::size_t size) : fd_(std::move(fd)), octets_(octets), size_(size) {}
   Fd fd_;
   const std::uint8_t* octets_;

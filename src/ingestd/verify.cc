@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "src/base/error.h"
+#include "src/ingestd/known_answer.h"
 #include "src/ingestd/wire.h"
 
 namespace shutterseal::ingestd {
@@ -39,7 +40,7 @@ void Verifier::stop() {
   ::_exit(71);
 }
 
-void Verifier::start() {
+void Verifier::spawn() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("cannot start", "a verifier");
   Fd theirs(ends[1]);
@@ -47,6 +48,19 @@ void Verifier::start() {
   pid_ = ::fork();
   if (pid_ < 0) throw_errno("cannot start", "a verifier");
   if (pid_ == 0) become_verifier(theirs.get());
+}
+
+void Verifier::start() {
+  spawn();
+  const auto& known = known_answer();
+  const auto answers = ask(known.snapshot, known.camera, known.signers, known.custodians);
+  if (answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted) return;
+  stop();
+  throw Error(ErrorKind::unavailable, "the verifier cannot work here: it does not accept a good envelope; nothing was judged");
+}
+
+void Verifier::prove() {
+  if (pid_ < 0) start();
 }
 
 static std::unique_ptr<Request> make_request(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
@@ -78,7 +92,6 @@ static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::s
 
 std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snapshot, const CameraId& camera,
                                                            const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
-  if (pid_ < 0) start();
   if (!send_request(socket_.get(), *make_request(snapshot, camera, signers, custodians, picture_limit_), snapshot.fd())) return std::nullopt;
   std::vector<envelope::Judged> all;
   std::size_t at = 0;
@@ -99,6 +112,7 @@ std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snaps
 std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
                                               const std::vector<Ski>& custodians) {
   for (int attempt = 0; attempt < 2; ++attempt) {
+    prove();
     if (auto answers = ask(snapshot, camera, signers, custodians)) return std::move(*answers);
     stop();
   }

@@ -15,6 +15,8 @@ namespace shutterseal::ingestd {
 Watch::Watch(const Context& context, const registry::Registry& registry, const Log& log)
     : context_(context), registry_(registry), log_(log), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   if (!fd_) throw_errno("cannot watch", context.paths.drop);
+  // A camera appears in the registry by one rename, after its drop directory was made.
+  registry_watch_ = ::inotify_add_watch(fd_.get(), context.paths.cameras.c_str(), IN_MOVED_TO | IN_ONLYDIR);
 }
 
 bool Watch::is_removed(const CameraId& id) const {
@@ -43,7 +45,7 @@ std::vector<CameraId> Watch::rescan() {
   return present;
 }
 
-std::vector<CameraId> Watch::events(bool& overflow) {
+std::vector<CameraId> Watch::events(bool& rescan) {
   std::set<CameraId> busy;
   alignas(struct inotify_event) char buffer[64 * 1024];
   for (;;) {
@@ -54,7 +56,7 @@ std::vector<CameraId> Watch::events(bool& overflow) {
       std::memcpy(&event, buffer + at, sizeof event);
       const char* name = buffer + at + sizeof event;
       at += static_cast<ssize_t>(sizeof event + event.len);
-      if ((event.mask & IN_Q_OVERFLOW) != 0) overflow = true;
+      if ((event.mask & IN_Q_OVERFLOW) != 0 || event.wd == registry_watch_) rescan = true;
       const auto camera = cameras_.find(event.wd);
       if (event.len != 0 && name[0] != '.' && camera != cameras_.end()) busy.insert(camera->second);
     }

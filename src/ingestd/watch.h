@@ -19,8 +19,8 @@ class Watch {
   [[nodiscard]] int fd() const { return fd_.get(); }
   // All enrolled cameras that have an incoming/; new ones are watched from now on.
   [[nodiscard]] std::vector<CameraId> rescan();
-  // Cameras with an event since the last call. `overflow` is set when the kernel dropped some: rescan.
-  [[nodiscard]] std::vector<CameraId> events(bool& overflow);
+  // Cameras with an event since the last call. `rescan` is set when the kernel dropped some, or a camera is new.
+  [[nodiscard]] std::vector<CameraId> events(bool& rescan);
 
  private:
   [[nodiscard]] bool is_removed(const CameraId& id) const;
@@ -28,6 +28,7 @@ class Watch {
   const registry::Registry& registry_;
   const Log& log_;
   Fd fd_;
+  int registry_watch_ = -1;  // without it a new camera waits for the next rescan
   std::map<int, CameraId> cameras_;   // by watch
   std::set<CameraId> missing_;  // said once
 };

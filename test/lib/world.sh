@@ -25,10 +25,13 @@ finish() {
   [ -z "$INGESTD_PID" ] || kill "$INGESTD_PID" 2>/dev/null
   [ -z "$INGESTD_PID" ] || wait "$INGESTD_PID" 2>/dev/null
   stop_sshd
+  if command -v stop_machine > /dev/null; then stop_machine; fi
   if [ $status -ne 0 ]; then
     for log in "$world"/*.log; do [ ! -s "$log" ] || { echo "== $log"; tail -15 "$log"; }; done
   fi
-  [ -n "${KEEP:-}" ] || { chmod -R u+rwx "$world"; rm -rf "$world"; }
+  # What is mounted below (as root, in a namespace of the test's own) goes first: rm must never walk into it.
+  grep -q " $world" /proc/self/mounts && umount -R -l "$world" 2> /dev/null
+  [ -n "${KEEP:-}" ] || { chmod -R u+rwx "$world"; rm -rf --one-file-system "$world"; }
   exit $status
 }
 trap finish EXIT
