@@ -21,7 +21,7 @@ configure: configure.ac
 	autoconf
 
 # Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
-LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd custody pam
+LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd doctor custody pam
 LIBS_base := base
 LIBS_config := config $(LIBS_base)
 LIBS_report := report $(LIBS_base)
@@ -33,7 +33,8 @@ LIBS_transport := transport $(LIBS_base)
 LIBS_server := server ledger evidence registry envelope $(LIBS_base)
 LIBS_uploader := uploader transport config report envelope $(LIBS_base)
 LIBS_ingestd := ingestd server ledger evidence registry config envelope $(LIBS_base)
-LIBS_custody := custody server ledger evidence registry config report envelope $(LIBS_base)
+LIBS_doctor := doctor transport envelope $(LIBS_base)
+LIBS_custody := custody doctor transport server ledger evidence registry config report envelope $(LIBS_base)
 
 LIBS_pam := pam registry $(LIBS_base)
 
@@ -43,6 +44,7 @@ EXTERN_envelope := $(CRYPTO_LIBS)
 EXTERN_registry := $(CRYPT_LIBS)
 EXTERN_pam := $(PAM_LIBS)
 EXTERN_ledger := $(SQLITE_LIBS)
+EXTERN_doctor := $(SSH2_LIBS)
 EXTERN_transport := $(CURL_LIBS)
 EXTERN_ingestd := $(SECCOMP_LIBS) -lpthread
 EXTERN_uploader := -lpthread

@@ -21,7 +21,8 @@ MAY_USE = {
     "uploader": {"base", "config", "report", "envelope", "transport"},
     "ingestd": {"base", "config", "envelope", "registry", "evidence", "ledger", "server"},
     "pam": {"base", "registry"},
-    "custody": {"base", "config", "report", "envelope", "registry", "evidence", "ledger", "server"},
+    "doctor": {"base", "envelope", "transport"},
+    "custody": {"base", "config", "report", "envelope", "registry", "evidence", "ledger", "server", "transport", "doctor"},
 }
 LIBRARY_HOME = {
     "openssl/": {"envelope"},
@@ -31,6 +32,7 @@ LIBRARY_HOME = {
     "nlohmann/": {"report"},
     "seccomp.h": {"ingestd"},
     "security/": {"pam"},
+    "libssh2": {"doctor"},
     "crypt.h": {"registry"},
     "fmt/": set(MAY_USE),
 }

@@ -6,7 +6,7 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
 build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev libsqlite3-dev libseccomp-dev libfmt-dev
-  libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev"
+  libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev libssh2-1-dev"
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd"

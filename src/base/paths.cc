@@ -10,6 +10,7 @@ ServerPaths server_paths(const std::string& root) {
   paths.server_conf = paths.config_dir + "/server.conf";
   paths.authority = paths.config_dir + "/authority.pem";
   paths.custodians = paths.config_dir + "/custodians";
+  paths.tls_authorities = paths.config_dir + "/tls-authorities";
   paths.receipt_key = paths.config_dir + "/receipt.key";
   paths.cameras = paths.config_dir + "/cameras";
   paths.drop = root + "/srv/shutterseal/drop";

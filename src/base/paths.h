@@ -12,6 +12,7 @@ struct ServerPaths {
   std::string server_conf;   // config_dir/server.conf: URLs and host-key pins that go into bundles
   std::string authority;     // config_dir/authority.pem
   std::string custodians;    // config_dir/custodians/*.pem
+  std::string tls_authorities;  // config_dir/tls-authorities/*.pem: who certifies the FTP server, for bundles; may be missing
   std::string receipt_key;   // config_dir/receipt.key: private key and its certificate, PEM, mode 0640 root:shutterseal
   std::string cameras;       // config_dir/cameras: the registry
   std::string drop;          // /srv/shutterseal/drop

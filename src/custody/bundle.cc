@@ -14,6 +14,11 @@
 
 namespace shutterseal::custody {
 
+static std::vector<envelope::Certificate> tls_authorities(const ServerPaths& paths) {
+  if (!exists(paths.tls_authorities)) return {};
+  return server::read_certificates(paths.tls_authorities);
+}
+
 BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate, const Authority& authority) {
   const auto profile = registry::read_server_profile(paths.server_conf);
   const auto receipts = read_guarded_file(paths.receipt_key, kLargestPem, Secrecy::trusted);
@@ -21,7 +26,7 @@ BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera,
                                 .camera = camera.id,
                                 .urls = profile.urls,
                                 .host_key_pins = profile.host_key_pins,
-                                .tls_authorities = {},
+                                .tls_authorities = tls_authorities(paths),
                                 .receipt_pins = {envelope::Certificate::from_pem(receipts, paths.receipt_key).fingerprint},
                                 .custodians = server::read_certificates(paths.custodians),
                                 .certificate = {certificate}};

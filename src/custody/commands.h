@@ -24,5 +24,6 @@ struct Command {
 [[nodiscard]] std::vector<Command> bundle_commands();  // bundle sign, show
 [[nodiscard]] std::vector<Command> find_commands();    // find, index rebuild
 [[nodiscard]] std::vector<Command> open_commands();    // verify, open
+[[nodiscard]] std::vector<Command> doctor_commands();  // doctor
 
 }  // namespace shutterseal::custody

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "src/base/commit.h"
@@ -57,8 +58,8 @@ static registry::ServerProfile profile_of(const config::Arguments& arguments) {
   profile.urls = arguments.all("url");
   if (profile.urls.empty() || profile.urls.size() > 8) throw Error(ErrorKind::usage, "1 to 8 --url are needed (see --help)");
   for (const auto& url : profile.urls)
-    if (!url.starts_with("sftp://") || url.find_first_of(" \t") != std::string::npos)
-      throw Error(ErrorKind::usage, "--url is sftp://HOST[:PORT]/, not '" + escape_untrusted(url) + "'");
+    if (!(url.starts_with("sftp://") || url.starts_with("ftps://")) || url.find_first_of(" \t") != std::string::npos)
+      throw Error(ErrorKind::usage, "--url is sftp://HOST[:PORT]/ or ftps://HOST[:PORT]/, not '" + escape_untrusted(url) + "'");
   for (const auto& file : arguments.all("host-key")) {
     const auto content = read_file(file, kLargestPem);
     const auto text = as_text(content);
@@ -82,17 +83,25 @@ static void make_receipt_key(const std::string& path) {
   wipe(pem.data(), pem.size());
 }
 
-static void make_server(const ServerPaths& paths, const envelope::Certificate& authority, const std::vector<envelope::Certificate>& custodians,
-                        const registry::ServerProfile& profile, bool private_tree) {
+static void store_certificates(const std::string& dir, const std::vector<envelope::Certificate>& certificates) {
+  for (const auto& one : certificates) commit_file(dir + "/" + one.fingerprint.hex() + ".pem", as_bytes(one.to_pem()), 0644);
+}
+
+struct Certificates {
+  envelope::Certificate authority;
+  std::vector<envelope::Certificate> custodians, tls_authorities;
+};
+
+static void make_server(const ServerPaths& paths, const Certificates& certificates, const registry::ServerProfile& profile, bool private_tree) {
   if (!private_tree) ensure_server_accounts();
   const auto places = server_places(paths, server_owners(private_tree));
   for (const auto& place : places)
     if (place.type == S_IFDIR) make_dirs(place.path, place.mode & 0777);
-  for (const auto& custodian : custodians)
-    commit_file(paths.custodians + "/" + custodian.fingerprint.hex() + ".pem", as_bytes(custodian.to_pem()), 0644);
+  store_certificates(paths.custodians, certificates.custodians);
+  store_certificates(paths.tls_authorities, certificates.tls_authorities);
   make_receipt_key(paths.receipt_key);
   write_server_profile(paths.server_conf, profile);
-  commit_file(paths.authority, as_bytes(authority.to_pem()), 0644);  // last: its presence says that init was done
+  commit_file(paths.authority, as_bytes(certificates.authority.to_pem()), 0644);  // last: its presence says that init was done
   for (const auto& place : places) put_right(place, private_tree);
 }
 
@@ -101,6 +110,12 @@ static void check_custodians(const envelope::Certificate& authority, const std::
   if (custodians.empty() || custodians.size() > envelope::kMostCustodians) throw Error(ErrorKind::usage, "1 to 16 --custodian are needed");
   for (const auto& custodian : custodians)
     if (!custodian.is_signed_by(authority)) throw Error(ErrorKind::data, "custodian '" + escape_untrusted(custodian.common_name) + "' is not certified by this authority");
+}
+
+static void check_tls(const registry::ServerProfile& profile, const std::vector<envelope::Certificate>& authorities) {
+  const bool ftps = std::any_of(profile.urls.begin(), profile.urls.end(), [](const auto& url) { return url.starts_with("ftps://"); });
+  if (ftps == authorities.empty() || authorities.size() > 4)
+    throw Error(ErrorKind::usage, "1 to 4 --tls-authority belong to a --url of ftps://, and only to that");
 }
 
 static int init_command(const config::Arguments& arguments) {
@@ -113,13 +128,14 @@ static int init_command(const config::Arguments& arguments) {
     fmt::print(stderr, "{}: warning: the keys of authority and custodian lie on this host: move {} away from it\n", kProgram,
                escape_untrusted(fresh, kLongestSubject));
   }
-  const auto authority = read_certificate(fresh.empty() ? needed(arguments, "authority") : fresh + "/authority.pem");
-  std::vector<envelope::Certificate> custodians;
+  Certificates certificates{read_certificate(fresh.empty() ? needed(arguments, "authority") : fresh + "/authority.pem"), {}, {}};
   for (const auto& file : fresh.empty() ? arguments.all("custodian") : std::vector{fresh + "/custodian.pem"})
-    custodians.push_back(read_certificate(file));
-  check_custodians(authority, custodians);
-  make_server(paths, authority, custodians, profile, is_private_tree(arguments));
-  if (custodians.size() == 1)
+    certificates.custodians.push_back(read_certificate(file));
+  for (const auto& file : arguments.all("tls-authority")) certificates.tls_authorities.push_back(read_certificate(file));
+  check_custodians(certificates.authority, certificates.custodians);
+  check_tls(profile, certificates.tls_authorities);
+  make_server(paths, certificates, profile, is_private_tree(arguments));
+  if (certificates.custodians.size() == 1)
     fmt::print(stderr, "{}: warning: one custodian alone: who loses that key loses every picture\n", kProgram);
   fmt::print("the server is in {}; next: shutterseal camera add\n", escape_untrusted(paths.config_dir, kLongestSubject));
   return 0;
@@ -131,7 +147,8 @@ std::vector<Command> key_commands() {
           {"init", "--authority CERT --custodian CERT... --url URL... --host-key FILE...", "Makes the folders of a drop server.",
            {{"authority", "CERT", "certificate of the authority"},
             {"custodian", "CERT", "certificates of those who can open pictures", true},
-            {"url", "URL", "sftp://HOST[:PORT]/ as the cameras reach it; 1 to 8", true},
+            {"url", "URL", "sftp:// or ftps://HOST[:PORT]/ as the cameras reach it; 1 to 8", true},
+            {"tls-authority", "CERT", "who certifies the FTP server (P-256); needed with ftps://", true},
             {"host-key", "FILE", "public host keys of sshd, pinned by the cameras; 1 to 4", true},
             {"new-keys", "DIR", "make the keys, too, for a trial on one host"},
             {"passphrase-file", "FILE", "with --new-keys: the passphrase for both keys"}},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/transport/transport.h"
 
-#include <curl/curl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -11,12 +10,16 @@
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/secret.h"
 #include "src/base/text.h"
+#include "src/transport/curl_option.h"
 
 namespace shutterseal::transport {
 
 static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
-static constexpr std::string_view kScheme = "sftp://";
+static constexpr std::string_view kSftp = "sftp://", kFtps = "ftps://";
+static constexpr std::size_t kLargestPem = 64 * 1024;
 
 // ---- URLs -----------------------------------------------------------------------------------------------------------------------
 
@@ -48,10 +51,12 @@ static bool take_host(std::string_view authority, Target& target) {
 }
 
 std::optional<Target> parse_target(std::string_view url) {
-  if (!url.starts_with(kScheme)) return std::nullopt;
+  const bool ftps = url.starts_with(kFtps);
+  if (!ftps && !url.starts_with(kSftp)) return std::nullopt;
   Target target;
-  target.scheme = "sftp";
-  auto rest = url.substr(kScheme.size());
+  target.scheme = ftps ? "ftps" : "sftp";
+  target.port = ftps ? 21 : 22;
+  auto rest = url.substr(kSftp.size());
   const auto slash = std::min(rest.find('/'), rest.size());
   auto authority = rest.substr(0, slash);
   target.path = std::string(rest.substr(slash));
@@ -67,15 +72,6 @@ std::optional<Target> parse_target(std::string_view url) {
 }
 
 // ---- one libcurl handle -----------------------------------------------------------------------------------------------------------
-
-struct CurlClose {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct ListFree {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Handle = std::unique_ptr<CURL, CurlClose>;
-using List = std::unique_ptr<curl_slist, ListFree>;
 
 // What one transfer needs from its callbacks. An exception must not pass through libcurl's C frames: it waits in `failure`.
 struct Transfer {
@@ -98,18 +94,13 @@ struct Connection::Impl {
   Transfer transfer;
 
   void prepare(const Target& to, const std::string& path);
+  void prepare_sftp(const Target& to, const std::string& path);
+  void prepare_ftps(const Target& to, const std::string& path);
   Result perform(const Target& to);
   Result attempt(const std::function<void(const Target&)>& order);
   Result attempt_target(const Target& to, const std::function<void(const Target&)>& order);
   bool wait_or_stop(curl_off_t moved);
 };
-
-template <class T>
-static void set(CURL* handle, CURLoption option, T value) {
-  const auto code = curl_easy_setopt(handle, option, value);
-  if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
-  if (code != CURLE_OK) throw Error(ErrorKind::internal, std::string("libcurl refuses an option: ") + curl_easy_strerror(code));
-}
 
 extern "C" {
 
@@ -175,19 +166,58 @@ static bool wait_or_stop_of(void* impl, curl_off_t moved) { return static_cast<C
 
 static long whole_seconds(std::int64_t ms) { return static_cast<long>(std::max<std::int64_t>(1, (ms + 999) / 1000)); }
 
-void Connection::Impl::prepare(const Target& to, const std::string& path) {
+void Connection::Impl::prepare_sftp(const Target& to, const std::string& path) {
   auto* h = handle.get();
-  curl_easy_reset(h);  // keeps the connection
-  const auto url = to.scheme + "://" + to.host + ":" + std::to_string(to.port) + "/~" + to.path + path;
-  set(h, CURLOPT_URL, url.c_str());
+  set(h, CURLOPT_URL, ("sftp://" + to.host + ":" + std::to_string(to.port) + "/~" + to.path + path).c_str());
   set(h, CURLOPT_PROTOCOLS_STR, "sftp");
-  set(h, CURLOPT_PROXY, "");  // the environment decides nothing
-  set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
   set(h, CURLOPT_SSH_AUTH_TYPES, static_cast<long>(CURLSSH_AUTH_PUBLICKEY));
   set(h, CURLOPT_SSH_PRIVATE_KEYFILE, settings.private_key_file.c_str());
   // libcurl trusts any host when asked for nothing: no pin, no connection.
   SHUTTERSEAL_BUG_UNLESS(pin < settings.host_key_pins.size());
   set(h, CURLOPT_SSH_HOST_PUBLIC_KEY_SHA256, settings.host_key_pins[pin].substr(settings.host_key_pins[pin].find(':') + 1).c_str());
+}
+
+static void set_blob(CURL* h, CURLoption option, ByteView bytes) {
+  curl_blob blob{const_cast<std::uint8_t*>(bytes.data()), bytes.size(), CURL_BLOB_COPY};
+  set(h, option, &blob);
+}
+
+// Explicit TLS (RFC 4217) on both channels or nothing at all; whoever the system trusts is not asked, the bundle's authorities alone are.
+void Connection::Impl::prepare_ftps(const Target& to, const std::string& path) {
+  auto* h = handle.get();
+  SHUTTERSEAL_BUG_UNLESS(!settings.tls_authorities_pem.empty());
+  set(h, CURLOPT_URL, ("ftp://" + to.host + ":" + std::to_string(to.port) + to.path + path).c_str());
+  set(h, CURLOPT_PROTOCOLS_STR, "ftp");
+  set(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
+  set(h, CURLOPT_FTPSSLAUTH, static_cast<long>(CURLFTPAUTH_TLS));
+  set(h, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(h, CURLOPT_SSL_VERIFYPEER, 1L);
+  set(h, CURLOPT_SSL_VERIFYHOST, 2L);
+  set(h, CURLOPT_CAINFO, nullptr);
+  set(h, CURLOPT_CAPATH, nullptr);
+  set_blob(h, CURLOPT_CAINFO_BLOB, as_bytes(settings.tls_authorities_pem));
+  if (!settings.client_certificate_file.empty()) {
+    set_blob(h, CURLOPT_SSLCERT_BLOB, read_file(settings.client_certificate_file, kLargestPem));
+    auto key = read_guarded_file(settings.client_key_file, kLargestPem, Secrecy::secret);
+    set_blob(h, CURLOPT_SSLKEY_BLOB, key);
+    wipe(key.data(), key.size());
+  }
+  set(h, CURLOPT_PASSWORD, read_secret_file(settings.password_file).c_str());
+  set(h, CURLOPT_FTP_FILEMETHOD, static_cast<long>(CURLFTPMETHOD_NOCWD));  // one command a file, and none that the server need not allow
+  set(h, CURLOPT_FTP_SKIP_PASV_IP, 1L);                                    // the data go where the control went, whatever the server says
+  set(h, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);                               // no SIZE before a fetch
+}
+
+void Connection::Impl::prepare(const Target& to, const std::string& path) {
+  auto* h = handle.get();
+  curl_easy_reset(h);  // keeps the connection
+  set(h, CURLOPT_PROXY, "");  // the environment decides nothing
+  set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
+  if (to.scheme == "ftps") {
+    prepare_ftps(to, path);
+  } else {
+    prepare_sftp(to, path);
+  }
   set(h, CURLOPT_NOSIGNAL, 1L);
   set(h, CURLOPT_TCP_NODELAY, 1L);
   set(h, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -207,7 +237,10 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
 static Outcome outcome_of(CURLcode code, const std::string& text) {
   switch (code) {
     case CURLE_OK: return Outcome::done;
-    case CURLE_PEER_FAILED_VERIFICATION: return Outcome::wrong_host_key;
+    // A server that has no TLS today had it yesterday: somebody on the line may have taken it away.
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_SSL_CONNECT_ERROR: return Outcome::wrong_host_key;
     case CURLE_LOGIN_DENIED: return Outcome::login_refused;
     case CURLE_REMOTE_FILE_NOT_FOUND: return Outcome::absent;
     case CURLE_ABORTED_BY_CALLBACK: return Outcome::stopped;
@@ -218,6 +251,10 @@ static Outcome outcome_of(CURLcode code, const std::string& text) {
     case CURLE_UPLOAD_FAILED:
     case CURLE_REMOTE_DISK_FULL:
     case CURLE_WRITE_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_FTP_COULDNT_RETR_FILE:
+    case CURLE_FTP_COULDNT_USE_REST:
+    case CURLE_FTP_COULDNT_SET_TYPE:
     case CURLE_SSH: return Outcome::server_refused;
     default: return Outcome::unreachable;
   }
@@ -225,7 +262,9 @@ static Outcome outcome_of(CURLcode code, const std::string& text) {
 
 static std::string reason_of(Outcome outcome, CURLcode code, const std::string& text) {
   if (outcome == Outcome::done) return "done";
-  if (outcome == Outcome::wrong_host_key) return "the host key is not among the pins: not connected";
+  if (code == CURLE_PEER_FAILED_VERIFICATION && text.find("ertificate") == std::string::npos && text.find("SSL:") == std::string::npos)
+    return "the host key is not among the pins: not connected";
+  if (outcome == Outcome::wrong_host_key) return "the server's certificate or TLS is not what it must be: nothing was sent: " + text;
   if (outcome == Outcome::login_refused) return "login refused";
   return text.empty() ? curl_easy_strerror(code) : text;
 }
@@ -255,7 +294,8 @@ Result Connection::Impl::perform(const Target& to) {
 // A pin for another key is no reason to give up before the others were tried; a connection that died while idle is none at all.
 Result Connection::Impl::attempt_target(const Target& to, const std::function<void(const Target&)>& order) {
   Result result;
-  for (std::size_t tried = 0; tried < settings.host_key_pins.size();) {
+  const auto pins = to.scheme == "sftp" ? settings.host_key_pins.size() : 1;
+  for (std::size_t tried = 0; tried < pins;) {
     if (!handle) handle.reset(curl_easy_init());
     if (!handle) throw std::bad_alloc();
     const bool reused = !sockets.empty();
@@ -266,7 +306,7 @@ Result Connection::Impl::attempt_target(const Target& to, const std::function<vo
     if (reused) continue;  // once: the next one has no connection to reuse
     if (result.outcome != Outcome::wrong_host_key) return result;
     ++tried;
-    pin = (pin + 1) % settings.host_key_pins.size();
+    if (to.scheme == "sftp") pin = (pin + 1) % pins;
   }
   return result;
 }
@@ -294,19 +334,15 @@ Result Connection::Impl::attempt(const std::function<void(const Target&)>& order
 
 // ---- Connection -------------------------------------------------------------------------------------------------------------------
 
-static void start_library() {
-  static const auto code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) throw Error(ErrorKind::internal, std::string("libcurl does not start: ") + curl_easy_strerror(code));
-}
-
 Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(std::make_unique<Impl>()) {
   start_library();
   for (const auto& url : settings.urls) {
     const auto target = parse_target(url);
-    if (!target) throw Error(ErrorKind::config, "cannot use the URL '" + escape_untrusted(url) + "': not sftp://[user@]host[:port]/[path/]");
+    if (!target) throw Error(ErrorKind::config, "cannot use the URL '" + escape_untrusted(url) + "': not sftp://[user@]host[:port]/[path/] or ftps://…");
+    if (target->scheme == "sftp" && settings.host_key_pins.empty()) throw Error(ErrorKind::config, "no host key is pinned: no connection");
+    if (target->scheme == "ftps" && settings.tls_authorities_pem.empty()) throw Error(ErrorKind::config, "no TLS authority is pinned: no connection");
     impl_->targets.push_back(*target);
   }
-  if (settings.host_key_pins.empty()) throw Error(ErrorKind::config, "no host key is pinned: no connection");
   impl_->settings = std::move(settings);
   impl_->stop = std::move(stop);
 }
@@ -322,14 +358,19 @@ Result Connection::upload(const std::string& name, std::uint64_t size, const Sou
     impl_->transfer = {&source, nullptr, 0, nullptr};
     impl_->prepare(to, "incoming/." + name + ".part");
     // Until the rename there is no such name: a reader never sees a name whose octets are still coming.
-    rename.reset(curl_slist_append(nullptr, ("rename " + folder + "." + name + ".part " + folder + name).c_str()));
-    if (!rename) throw std::bad_alloc();
+    rename.reset();
+    if (to.scheme == "ftps") {
+      append(rename, "RNFR " + folder + "." + name + ".part");
+      append(rename, "RNTO " + folder + name);
+    } else {
+      append(rename, "rename " + folder + "." + name + ".part " + folder + name);
+    }
     auto* h = impl_->handle.get();
     set(h, CURLOPT_UPLOAD, 1L);
     set(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
     set(h, CURLOPT_READFUNCTION, give_octets);
     set(h, CURLOPT_READDATA, &impl_->transfer);
-    set(h, CURLOPT_NEW_FILE_PERMS, 0640L);
+    if (to.scheme == "sftp") set(h, CURLOPT_NEW_FILE_PERMS, 0640L);
     set(h, CURLOPT_POSTQUOTE, rename.get());
   });
 }

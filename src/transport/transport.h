@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pushing parcels to a drop server and reading the receipt, over libcurl. One object, one connection, reused and closed when idle.
+// Pushing parcels to a drop server and reading the receipt, by SFTP or FTPS over libcurl. One object, one connection, reused and closed when
+// idle.
 //
 // SECURITY: no pin, no connection. The server's host key must hash to one of the pins before any credential is sent (libcurl accepts any
-// host key when asked for nothing). A close status is ignored by libcurl,
+// host key when asked for nothing); an FTP server must show a certificate of a pinned authority, for its host name, on both channels. A close status is ignored by libcurl,
 // so success means "the rename was answered", and only a receipt proves that anything arrived.
 #pragma once
 
@@ -20,10 +21,14 @@
 namespace shutterseal::transport {
 
 struct Settings {
-  std::vector<std::string> urls;           // tried in turn; sftp://[user@]host[:port]/[path/], the path below the login's directory, IPv6 in brackets
+  std::vector<std::string> urls;           // tried in turn; sftp:// or ftps:// (explicit TLS), [user@]host[:port]/[path/], the path below the
+                                           // login's directory, IPv6 in brackets
   std::vector<std::string> host_key_pins;  // "SHA256:…" as ssh-keygen prints them
   std::string user;                        // unless the URL names one
   std::string private_key_file;            // PEM, not encrypted: opening it is the caller's
+  std::string tls_authorities_pem;         // ftps: who may certify the server
+  std::string password_file;               // ftps; mode 0600
+  std::string client_certificate_file, client_key_file;  // ftps, may be empty
   std::int64_t connect_timeout_ms = 30'000;
   std::int64_t stall_timeout_ms = 30'000;   // no octet for so long
   std::int64_t total_timeout_ms = 600'000;  // one upload

@@ -88,6 +88,10 @@ transport::Settings transport_settings(const Context& context, const Identity& i
   settings.host_key_pins = identity.bundle.host_key_pins;
   settings.user = identity.camera().account();
   settings.private_key_file = ssh_key_path;
+  for (const auto& authority : identity.bundle.tls_authorities) settings.tls_authorities_pem += authority.to_pem();
+  settings.password_file = context.settings.ftp_password_file;
+  settings.client_certificate_file = context.settings.ftp_certificate;
+  settings.client_key_file = context.settings.ftp_key;
   settings.connect_timeout_ms = context.settings.connect_timeout_ms;
   settings.stall_timeout_ms = context.settings.stall_timeout_ms;
   settings.total_timeout_ms = context.settings.total_timeout_ms;

@@ -17,6 +17,9 @@ static void bind(config::Settings& table, UploadSettings& settings) {
   table.text("camera", settings.camera);
   table.path("capture-dir", settings.capture_dir);
   table.path("passphrase-file", settings.passphrase_file);
+  table.path("ftp-password-file", settings.ftp_password_file);
+  table.path("ftp-certificate", settings.ftp_certificate);
+  table.path("ftp-key", settings.ftp_key);
   table.text("keep", settings.keep_text);
   table.size("spool-limit", settings.spool_limit, kMebi, kLargestSize);
   table.size("picture-limit", settings.picture_limit, 1024, 16 * kMebi);
@@ -60,6 +63,7 @@ static void check(UploadSettings& settings, const std::string& file) {
   if (!level) refuse(file, "'log-level' is error, warning, info or debug");
   settings.log_level = *level;
   if (settings.parcel_least > settings.parcel_most) refuse(file, "'parcel-least' is larger than 'parcel-most'");
+  if (settings.ftp_certificate.empty() != settings.ftp_key.empty()) refuse(file, "'ftp-certificate' and 'ftp-key' go together");
   if (settings.capture_dir.empty()) refuse(file, "'capture-dir' is empty");
 }
 
@@ -79,6 +83,7 @@ Context load_context(const config::Arguments& arguments) {
   Context context;
   context.paths = camera_paths(arguments.get("root"));
   context.settings.capture_dir = context.paths.capture;
+  context.settings.ftp_password_file = context.paths.keys + "/ftp-password";
   place(context);
   config::Settings table;
   bind(table, context.settings);

@@ -26,6 +26,7 @@ struct UploadSettings {
   std::string camera;  // optional: a guard against the wrong state directory; the identity comes from the keys
   std::string capture_dir;
   std::string passphrase_file;
+  std::string ftp_password_file, ftp_certificate, ftp_key;  // for servers at ftps:// alone
   std::string keep_text = "none";
   Keep keep;
   std::uint64_t spool_limit = std::uint64_t{4} << 30;

@@ -18,6 +18,7 @@ boot_machine
 in_machine ip address add 2001:db8:1:2::7/64 dev lo nodad
 in_machine ip address add 2001:db8:1:2::8/64 dev lo nodad
 in_machine ip address add 2001:db8:1:3::7/64 dev lo nodad
+# shellcheck disable=SC2119
 set_up_server
 in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service
 enrol_in_machine 101 102 103
@@ -100,5 +101,7 @@ upload_in_machine 101
 # Failed logins never suspend a camera.
 for _ in 1 2 3 4 5 6; do try_login 127.0.0.1 cam-101; done
 grep -q 'state = active' "$root/etc/shutterseal/cameras/cam-101/camera.conf" || fail "failed logins suspended a camera"
+# The doctor sees the same from outside, at the price of one address.
+expect 0 'ban .* holds .*banned after' in_machine shutterseal doctor sftp://127.0.0.1:2022/ --ban-test 127.0.0.99
 in_machine fail2ban-client stop > "$world/stop"
 if in_machine nft list tables | grep -q shutterseal; then fail "the table outlives fail2ban"; fi

@@ -19,6 +19,7 @@ id shutterseal > "$world/id" || fail "init made no account for the daemon"
 
 # A request of each camera, as its own enrol makes it.
 mkdir "$world/requests"
+# shellcheck disable=SC2016
 seq "$count" | xargs -P 4 -I @ sh -c 'shutterseal-upload enrol --root "$1/c-$2" --camera "$2" --passphrase-file "$1/passphrase" > "$1/enrol-$2" &&
   mv "$1/c-$2/var/lib/shutterseal-upload/keys/request.pem" "$1/requests/$2.pem" && rm -rf "$1/c-$2" "$1/enrol-$2"' sh "$world" @
 { echo '# ID,REQUEST'; seq "$count" | sed 's,.*,&\,requests/&.pem,'; } > "$world/all.csv"
@@ -45,7 +46,7 @@ grep -q "^$count cameras are enrolled" "$world/add.log" || fail "$(cat "$world/a
 [ "$(getent passwd | grep '^cam-' | cut -d: -f3 | sort -u | wc -l)" -eq "$count" ] || fail "two cameras share a uid"
 [ "$(find "$world/bundles" -name 'cam-*.p7m' | wc -l)" -eq "$count" ] || fail "bundles are missing"
 [ "$(getent shadow cam-1 | cut -d: -f2)" = '*' ] || fail "the account has a password"
-[ "$(stat -c '%U:%G %a' /srv/shutterseal/drop/cam-$count/incoming)" = "cam-$count:shutterseal 2370" ] || fail "incoming: $(stat -c '%U:%G %a' "/srv/shutterseal/drop/cam-$count/incoming")"
+[ "$(stat -c '%U:%G %a' "/srv/shutterseal/drop/cam-$count/incoming")" = "cam-$count:shutterseal 2370" ] || fail "incoming: $(stat -c '%U:%G %a' "/srv/shutterseal/drop/cam-$count/incoming")"
 [ "$(stat -c '%U:%G %a' /etc/shutterseal/cameras/cam-1/authorized_keys)" = 'root:shutterseal 644' ] || fail "authorized_keys"
 expect 0 '^0 mended' shutterseal camera repair
 

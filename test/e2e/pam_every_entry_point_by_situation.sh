@@ -73,7 +73,7 @@ pam() {
     PAM_WRAPPER=1 PAM_WRAPPER_SERVICE_DIR="$world/pam.d" PAM_WRAPPER_USE_SYSLOG=0 PAM_WRAPPER_DEBUGLEVEL=2 \
     pamtester -I "rhost=$3" "$1" "$2" "$4" > "$world/pam.said" 2>&1 && status=0 || status=1
   cat "$world/pam.said" >> "$world/pam.history"
-  return $status
+  return "$status"
 }
 allowed() { pam "$@" || { cat "$world/pam.said"; fail "refused: $*"; }; }
 # denied SERVICE USER RHOST CALL WORDS [REASON]: libpam's words for the code, and the line in the log.

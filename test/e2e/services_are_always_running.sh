@@ -12,6 +12,7 @@ make_machine
 mkdir -p "$root/etc/systemd/system/shutterseal-ingestd.service.d"
 printf '[Service]\nWatchdogSec=2s\n' > "$root/etc/systemd/system/shutterseal-ingestd.service.d/test.conf"
 boot_machine
+# shellcheck disable=SC2119
 set_up_server
 in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service || { in_machine journalctl --no-pager -n 40; fail "the services do not start"; }
 enrol_in_machine 101

@@ -1,4 +1,5 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154,SC2120
+# (world, project, build, passphrase and custodian are world.sh's)
 # SPDX-License-Identifier: Apache-2.0
 # A throwaway machine for one test: this system's files below a writable overlay, with processes, network, cgroups and a systemd of its own,
 # and shutterseal installed by `make install`. Nothing of it reaches the machine that runs the test. As root. Sourced after world.sh.

@@ -1,4 +1,5 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154,SC2120
+# (world, project, build, passphrase and custodian are world.sh's)
 # SPDX-License-Identifier: Apache-2.0
 # For tests that need accounts, default paths, addresses: mount and net namespaces of their own, as root. Sourced after world.sh.
 
