@@ -173,6 +173,7 @@ install: all
 	$(call ours,etc/sysusers.d/shutterseal.conf,$(sysusersdir)/shutterseal.conf,644)
 	$(call ours,etc/tmpfiles.d/shutterseal.conf,$(tmpfilesdir)/shutterseal.conf,644)
 	$(call configuration,etc/sshd/sshd_config,$(sysconfdir)/shutterseal/sshd_config)
+	$(call configuration,etc/proftpd/proftpd.conf,$(sysconfdir)/shutterseal/proftpd.conf)
 	$(call configuration,etc/pam.d/shutterseal-sshd,$(sysconfdir)/pam.d/shutterseal-sshd)
 	$(call configuration,etc/pam.d/shutterseal-ftp,$(sysconfdir)/pam.d/shutterseal-ftp)
 	$(call configuration,etc/cron.d/shutterseal-upload,$(sysconfdir)/cron.d/shutterseal-upload)

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
@@ -14,9 +16,16 @@
 
 namespace shutterseal::custody {
 
-static std::vector<envelope::Certificate> tls_authorities(const ServerPaths& paths) {
-  if (!exists(paths.tls_authorities)) return {};
-  return server::read_certificates(paths.tls_authorities);
+static std::vector<envelope::TlsAuthority> tls_authorities(const ServerPaths& paths) {
+  std::vector<envelope::TlsAuthority> all;
+  if (!exists(paths.tls_authorities)) return all;
+  auto names = list_dir(open_dir(paths.tls_authorities).get());
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names) {
+    const auto path = paths.tls_authorities + "/" + name;
+    if (name.ends_with(".pem")) all.push_back(envelope::TlsAuthority::from_pem(read_guarded_file(path, kLargestPem, Secrecy::trusted), path));
+  }
+  return all;
 }
 
 BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate, const Authority& authority) {

@@ -83,20 +83,23 @@ static void make_receipt_key(const std::string& path) {
   wipe(pem.data(), pem.size());
 }
 
-static void store_certificates(const std::string& dir, const std::vector<envelope::Certificate>& certificates) {
-  for (const auto& one : certificates) commit_file(dir + "/" + one.fingerprint.hex() + ".pem", as_bytes(one.to_pem()), 0644);
+template <class Certificates>
+static void store_certificates(const std::string& dir, const Certificates& certificates) {
+  if (!certificates.empty()) make_dirs(dir, 0755);
+  for (const auto& one : certificates) commit_file(dir + "/" + envelope::sha256(one.der).hex() + ".pem", as_bytes(one.to_pem()), 0644);
 }
 
 struct Certificates {
   envelope::Certificate authority;
-  std::vector<envelope::Certificate> custodians, tls_authorities;
+  std::vector<envelope::Certificate> custodians;
+  std::vector<envelope::TlsAuthority> tls_authorities;
 };
 
 static void make_server(const ServerPaths& paths, const Certificates& certificates, const registry::ServerProfile& profile, bool private_tree) {
   if (!private_tree) ensure_server_accounts();
   const auto places = server_places(paths, server_owners(private_tree));
   for (const auto& place : places)
-    if (place.type == S_IFDIR) make_dirs(place.path, place.mode & 0777);
+    if (place.type == S_IFDIR && place.path != paths.tls_authorities) make_dirs(place.path, place.mode & 0777);
   store_certificates(paths.custodians, certificates.custodians);
   store_certificates(paths.tls_authorities, certificates.tls_authorities);
   make_receipt_key(paths.receipt_key);
@@ -112,7 +115,7 @@ static void check_custodians(const envelope::Certificate& authority, const std::
     if (!custodian.is_signed_by(authority)) throw Error(ErrorKind::data, "custodian '" + escape_untrusted(custodian.common_name) + "' is not certified by this authority");
 }
 
-static void check_tls(const registry::ServerProfile& profile, const std::vector<envelope::Certificate>& authorities) {
+static void check_tls(const registry::ServerProfile& profile, const std::vector<envelope::TlsAuthority>& authorities) {
   const bool ftps = std::any_of(profile.urls.begin(), profile.urls.end(), [](const auto& url) { return url.starts_with("ftps://"); });
   if (ftps == authorities.empty() || authorities.size() > 4)
     throw Error(ErrorKind::usage, "1 to 4 --tls-authority belong to a --url of ftps://, and only to that");
@@ -131,7 +134,7 @@ static int init_command(const config::Arguments& arguments) {
   Certificates certificates{read_certificate(fresh.empty() ? needed(arguments, "authority") : fresh + "/authority.pem"), {}, {}};
   for (const auto& file : fresh.empty() ? arguments.all("custodian") : std::vector{fresh + "/custodian.pem"})
     certificates.custodians.push_back(read_certificate(file));
-  for (const auto& file : arguments.all("tls-authority")) certificates.tls_authorities.push_back(read_certificate(file));
+  for (const auto& file : arguments.all("tls-authority")) certificates.tls_authorities.push_back(envelope::TlsAuthority::from_pem(read_file(file, kLargestPem), file));
   check_custodians(certificates.authority, certificates.custodians);
   check_tls(profile, certificates.tls_authorities);
   make_server(paths, certificates, profile, is_private_tree(arguments));
@@ -148,7 +151,7 @@ std::vector<Command> key_commands() {
            {{"authority", "CERT", "certificate of the authority"},
             {"custodian", "CERT", "certificates of those who can open pictures", true},
             {"url", "URL", "sftp:// or ftps://HOST[:PORT]/ as the cameras reach it; 1 to 8", true},
-            {"tls-authority", "CERT", "who certifies the FTP server (P-256); needed with ftps://", true},
+            {"tls-authority", "CERT", "who certifies the FTP server; needed with ftps://", true},
             {"host-key", "FILE", "public host keys of sshd, pinned by the cameras; 1 to 4", true},
             {"new-keys", "DIR", "make the keys, too, for a trial on one host"},
             {"passphrase-file", "FILE", "with --new-keys: the passphrase for both keys"}},

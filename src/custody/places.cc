@@ -89,8 +89,8 @@ std::string fault_of(const Place& place, bool private_tree) {
 
 void put_right(const Place& place, bool private_tree) {
   const mode_t mode = private_tree ? (place.type == S_IFDIR ? mode_t{0700} : place.mode) : place.mode;
-  if (place.type == S_IFDIR && !exists(place.path)) make_dirs(place.path, mode & 0700);
   if (!place.needed && !exists(place.path)) return;
+  if (place.type == S_IFDIR && !exists(place.path)) make_dirs(place.path, mode & 0700);
   // By descriptor, and never through a link: incoming/ is the camera's own and its parent is root's.
   const Fd fd(::open(place.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};

@@ -39,6 +39,14 @@ static bool granted(FtpQuestion question, FtpQuestion::Then then, const std::str
   return ask_ftp(question).granted;
 }
 
+// Some servers say yes and show nothing; / always holds two folders.
+static bool lists(FtpQuestion question, const std::string& path) {
+  question.then = FtpQuestion::Then::list;
+  question.path = path;
+  const auto answer = ask_ftp(question);
+  return answer.granted && answer.received > 0;
+}
+
 // Which program and release it is saves an attacker the first half of his work.
 static bool tells_too_much(const std::string& greeting) {
   return greeting.find_first_of("0123456789", 3) != std::string::npos || greeting.find("ProFTPD") != std::string::npos || greeting.find("vsFTPd") != std::string::npos ||
@@ -92,7 +100,7 @@ static void probe_needs(const FtpQuestion& base, Table& table) {
 
 static void probe_reading(const FtpQuestion& base, const std::string& other, Table& table) {
   using Then = FtpQuestion::Then;
-  table.refused("ftp-list", granted(base, Then::list, "") || granted(base, Then::list, "incoming/") || granted(base, {"STAT incoming"}) ||
+  table.refused("ftp-list", lists(base, "") || lists(base, "incoming/") || granted(base, {"STAT incoming"}) ||
                                 granted(base, {"MLST incoming"}), kLimitMend);
   table.refused("ftp-fetch-upload", granted(base, Then::fetch, kOwn), kLimitMend);
   table.refused("ftp-path-escape", granted(base, Then::fetch, "/etc/passwd") || granted(base, Then::fetch, "../../../../etc/passwd") ||

@@ -45,6 +45,11 @@ static std::optional<Certificate> certificate_of(std::string_view text) {
   }
 }
 
+static std::optional<TlsAuthority> tls_authority_of(std::string_view text) {
+  const auto der = decode_base64(text);
+  return der && der->size() <= kLargestCertificate ? TlsAuthority::from_der(*der) : std::nullopt;
+}
+
 Reading<Bundle> parse_bundle_text(std::string_view text) {
   Lines lines(text);
   lines.literal("shutterseal-bundle 1");
@@ -54,7 +59,7 @@ Reading<Bundle> parse_bundle_text(std::string_view text) {
   Bundle bundle{*serial, *camera, {}, {}, {}, {}, {}, {}};
   const bool good = read_some(lines, "url", 1, 8, bundle.urls, plain_word) &&
                     read_some(lines, "host-key-pin", 1, 4, bundle.host_key_pins, plain_word) &&
-                    read_some(lines, "tls-authority", 0, 4, bundle.tls_authorities, certificate_of) &&
+                    read_some(lines, "tls-authority", 0, 4, bundle.tls_authorities, tls_authority_of) &&
                     read_some(lines, "receipt-pin", 1, 4, bundle.receipt_pins, Digest::parse) &&
                     read_some(lines, "custodian", 1, kMostCustodians, bundle.custodians, certificate_of) &&
                     read_some(lines, "certificate", 1, 1, bundle.certificate, certificate_of) && lines.at_end();

@@ -72,21 +72,40 @@ static Bytes to_der(X509* certificate) {
   return der;
 }
 
-Certificate Certificate::from_pem(ByteView pem, const std::string& name) {
+static Bytes der_of_pem(ByteView pem, const std::string& name) {
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   require(bio != nullptr, "read PEM");
   const X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   if (!certificate) throw Error(ErrorKind::data, "'" + escape_untrusted(name, kLongestSubject) + "' holds no certificate");
-  return from_der(to_der(certificate.get()), name);
+  return to_der(certificate.get());
 }
 
-std::string Certificate::to_pem() const {
+Certificate Certificate::from_pem(ByteView pem, const std::string& name) { return from_der(der_of_pem(pem, name), name); }
+
+TlsAuthority TlsAuthority::from_pem(ByteView pem, const std::string& name) {
+  auto authority = from_der(der_of_pem(pem, name));
+  if (!authority) throw Error(ErrorKind::data, "'" + escape_untrusted(name, kLongestSubject) + "' is no certificate of an authority");
+  return std::move(*authority);
+}
+
+std::optional<TlsAuthority> TlsAuthority::from_der(ByteView der) {
+  const auto certificate = decode(der);
+  const bool is_authority = certificate && X509_check_ca(certificate.get()) == 1;
+  ERR_clear_error();
+  if (!is_authority) return std::nullopt;
+  return TlsAuthority{Bytes(der.begin(), der.end())};
+}
+
+static std::string pem_of(ByteView der) {
   const auto body = encode_base64(der);
   std::string out = "-----BEGIN CERTIFICATE-----\n";
   for (std::size_t at = 0; at < body.size(); at += 64) out += body.substr(at, 64) + "\n";
   return out + "-----END CERTIFICATE-----\n";
 }
+
+std::string TlsAuthority::to_pem() const { return pem_of(der); }
+std::string Certificate::to_pem() const { return pem_of(der); }
 
 bool Certificate::is_signed_by(const Certificate& authority) const {
   const auto certificate = decode(der);

@@ -106,6 +106,13 @@ struct RequestReading {
 };
 [[nodiscard]] RequestReading read_request_pem(ByteView pem);
 
+// A certificate authority of the FTP server's TLS: any that libcurl can use, of any algorithm; only that it is one is checked here.
+struct TlsAuthority {
+  Bytes der;
+  [[nodiscard]] static TlsAuthority from_pem(ByteView pem, const std::string& name);  // Error data: no certificate, or not of an authority
+  [[nodiscard]] static std::optional<TlsAuthority> from_der(ByteView der);
+  [[nodiscard]] std::string to_pem() const;
+};
 [[nodiscard]] std::string encode_base64(ByteView bytes);
 [[nodiscard]] std::optional<Bytes> decode_base64(std::string_view text);  // canonical, at most 64 KiB of text
 

@@ -58,7 +58,7 @@ struct Bundle {
   CameraId camera;
   std::vector<std::string> urls;           // 1..8, sftp:// or ftps://, tried in turn
   std::vector<std::string> host_key_pins;  // 1..4, "SHA256:…"
-  std::vector<Certificate> tls_authorities;  // 0..4
+  std::vector<TlsAuthority> tls_authorities;  // 0..4
   std::vector<Digest> receipt_pins;        // 1..4, SHA-256 of the receipt certificate
   std::vector<Certificate> custodians;     // 1..16
   std::vector<Certificate> certificate;    // exactly one: the camera's (a vector only to have an empty state)

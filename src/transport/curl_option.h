@@ -18,6 +18,10 @@ struct CurlClose {
 struct ListFree {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
+struct MultiClose {
+  void operator()(CURLM* multi) const { static_cast<void>(curl_multi_cleanup(multi)); }
+};
+using Multi = std::unique_ptr<CURLM, MultiClose>;
 using Handle = std::unique_ptr<CURL, CurlClose>;
 using List = std::unique_ptr<curl_slist, ListFree>;
 

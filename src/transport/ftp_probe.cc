@@ -20,7 +20,10 @@ static std::size_t take_greeting(char* line, std::size_t size, std::size_t count
   return length;
 }
 
-static std::size_t drop_octets(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+static std::size_t count_octets(char*, std::size_t size, std::size_t count, void* user) {
+  *static_cast<std::uint64_t*>(user) += size * count;
+  return size * count;
+}
 
 // One octet, then the end.
 static std::size_t give_one(char* out, std::size_t, std::size_t, void* user) {
@@ -49,9 +52,10 @@ static void set_tls(CURL* h, const FtpQuestion& question) {
   }
 }
 
-static void set_transfer(CURL* h, const FtpQuestion& question, std::size_t& left) {
+static void set_transfer(CURL* h, const FtpQuestion& question, std::size_t& left, std::uint64_t& received) {
   using Then = FtpQuestion::Then;
-  set(h, CURLOPT_WRITEFUNCTION, drop_octets);
+  set(h, CURLOPT_WRITEFUNCTION, count_octets);
+  set(h, CURLOPT_WRITEDATA, &received);
   set(h, CURLOPT_NOBODY, question.then == Then::nothing ? 1L : 0L);
   if (question.then == Then::store) {
     set(h, CURLOPT_UPLOAD, 1L);
@@ -91,7 +95,7 @@ FtpAnswer ask_ftp(const FtpQuestion& question) {
   if (!question.from.empty()) set(h, CURLOPT_INTERFACE, ("host!" + question.from).c_str());
   if (commands) set(h, CURLOPT_QUOTE, commands.get());
   set_tls(h, question);
-  set_transfer(h, question, left);
+  set_transfer(h, question, left, answer.received);
   const auto code = curl_easy_perform(h);
   answer.granted = code == CURLE_OK;
   answer.connected = !answer.greeting.empty();

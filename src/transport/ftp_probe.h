@@ -28,6 +28,7 @@ struct FtpQuestion {
 struct FtpAnswer {
   bool granted = false;      // login, commands and transfer all succeeded
   bool connected = false;    // TCP
+  std::uint64_t received = 0;  // octets of `then`
   bool certificate_bad = false;
   bool login_refused = false;
   std::string greeting;      // the first line

@@ -20,6 +20,7 @@ namespace shutterseal::transport {
 static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
 static constexpr std::string_view kSftp = "sftp://", kFtps = "ftps://";
 static constexpr std::size_t kLargestPem = 64 * 1024;
+static constexpr int kMultiPollMs = 5;
 
 // ---- URLs -----------------------------------------------------------------------------------------------------------------------
 
@@ -87,19 +88,26 @@ struct Connection::Impl {
   std::vector<Target> targets;
   std::size_t target = 0, pin = 0;  // the ones that worked last
   std::vector<curl_socket_t> sockets;
-  Handle handle;  // after sockets: closing the handle still tells them
+  Multi multi;    // ftps: holds the connections; after sockets, since closing still tells them
+  Handle handle;
   std::int64_t last_used = 0;
   curl_off_t last_moved = -1;
   int idle_calls = 0;
+  bool spins = false;
   Transfer transfer;
 
   void prepare(const Target& to, const std::string& path);
   void prepare_sftp(const Target& to, const std::string& path);
   void prepare_ftps(const Target& to, const std::string& path);
   Result perform(const Target& to);
-  Result attempt(const std::function<void(const Target&)>& order);
-  Result attempt_target(const Target& to, const std::function<void(const Target&)>& order);
+  using Order = std::function<void(const Target&)>;
+  Result attempt(const Order& order, const std::string& settled = "", std::uint64_t size = 0);
+  Result attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size);
+  Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size);
   bool wait_or_stop(curl_off_t moved);
+  CURLcode run();
+  CURLcode run_multi();
+  void close();
 };
 
 extern "C" {
@@ -127,6 +135,8 @@ static std::size_t take_octets(char* in, std::size_t size, std::size_t count, vo
   return got;
 }
 
+static std::size_t drop_octets(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+
 static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl_off_t up) {
   auto& impl = *static_cast<std::pair<void*, bool (*)(void*, curl_off_t)>*>(user);
   return impl.second(impl.first, down + up) ? 1 : 0;
@@ -148,6 +158,7 @@ static int drop_socket(void* user, curl_socket_t socket) {
 // line. Where nothing moved since the last call, wait here for the peer to speak instead, longer each time.
 bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   if (stop()) return true;
+  if (!spins) return false;
   if (moved != last_moved) {
     last_moved = moved;
     idle_calls = 0;
@@ -213,6 +224,7 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   curl_easy_reset(h);  // keeps the connection
   set(h, CURLOPT_PROXY, "");  // the environment decides nothing
   set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
+  spins = to.scheme == "sftp";
   if (to.scheme == "ftps") {
     prepare_ftps(to, path);
   } else {
@@ -232,6 +244,31 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   set(h, CURLOPT_SOCKOPTDATA, &sockets);
   set(h, CURLOPT_CLOSESOCKETFUNCTION, drop_socket);
   set(h, CURLOPT_CLOSESOCKETDATA, &sockets);
+}
+
+// curl_easy_perform() of libcurl 7.88 sleeps a second between the server's answer to EPSV and the data connection: its own loop forgets that
+// there is work. A loop that looks again after a few milliseconds does not care.
+CURLcode Connection::Impl::run_multi() {
+  if (!multi) multi.reset(curl_multi_init());
+  if (!multi) throw std::bad_alloc();
+  if (curl_multi_add_handle(multi.get(), handle.get()) != CURLM_OK) throw Error(ErrorKind::internal, "libcurl refuses a transfer");
+  int running = 0;
+  do {
+    if (curl_multi_perform(multi.get(), &running) != CURLM_OK) break;
+    if (running != 0) static_cast<void>(curl_multi_poll(multi.get(), nullptr, 0, kMultiPollMs, nullptr));
+  } while (running != 0);
+  int left = 0;
+  const auto* message = curl_multi_info_read(multi.get(), &left);
+  const auto code = message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
+  curl_multi_remove_handle(multi.get(), handle.get());
+  return code;
+}
+
+CURLcode Connection::Impl::run() { return targets[target].scheme == "ftps" ? run_multi() : curl_easy_perform(handle.get()); }
+
+void Connection::Impl::close() {
+  handle.reset();
+  multi.reset();
 }
 
 static Outcome outcome_of(CURLcode code, const std::string& text) {
@@ -279,7 +316,7 @@ Result Connection::Impl::perform(const Target& to) {
   last_moved = -1;
   idle_calls = 0;
   const auto started = monotonic_ms();
-  const auto code = curl_easy_perform(h);
+  const auto code = run();
   last_used = monotonic_ms();
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
   Result result;
@@ -292,7 +329,7 @@ Result Connection::Impl::perform(const Target& to) {
 }
 
 // A pin for another key is no reason to give up before the others were tried; a connection that died while idle is none at all.
-Result Connection::Impl::attempt_target(const Target& to, const std::function<void(const Target&)>& order) {
+Result Connection::Impl::attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size) {
   Result result;
   const auto pins = to.scheme == "sftp" ? settings.host_key_pins.size() : 1;
   for (std::size_t tried = 0; tried < pins;) {
@@ -301,14 +338,47 @@ Result Connection::Impl::attempt_target(const Target& to, const std::function<vo
     const bool reused = !sockets.empty();
     order(to);
     result = perform(to);
+    if (result.outcome == Outcome::done && to.scheme == "ftps" && !settled.empty()) {
+      const auto sent = result.sent;
+      const auto elapsed = result.elapsed_ms;
+      result = settle_ftps(to, settled, size);
+      result.sent = sent;
+      result.elapsed_ms += elapsed;
+    }
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
-    handle.reset();
+    close();
     if (reused) continue;  // once: the next one has no connection to reuse
     if (result.outcome != Outcome::wrong_host_key) return result;
     ++tried;
     if (to.scheme == "sftp") pin = (pin + 1) % pins;
   }
   return result;
+}
+
+// Whoever cuts the data connection where TLS cannot see it makes ProFTPD say "complete" of half a file. On the control connection nobody can
+// lie: the rename is ordered only when the server has as many octets as were sent.
+Result Connection::Impl::settle_ftps(const Target& to, const std::string& name, std::uint64_t size) {
+  const auto part = "incoming/." + name + ".part", folder = to.path.substr(1);
+  prepare(to, part);
+  set(handle.get(), CURLOPT_NOBODY, 1L);
+  set(handle.get(), CURLOPT_WRITEFUNCTION, drop_octets);  // libcurl would show what it learns as a header
+  set(handle.get(), CURLOPT_IGNORE_CONTENT_LENGTH, 0L);
+  auto result = perform(to);
+  curl_off_t there = -1;
+  if (result.outcome == Outcome::done && curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &there) != CURLE_OK) there = -1;
+  if (result.outcome != Outcome::done) return result;
+  if (there < 0 || static_cast<std::uint64_t>(there) != size) {
+    result.outcome = Outcome::server_refused;
+    result.detail = to.host + ": the server has " + std::to_string(there) + " of " + std::to_string(size) + " octets";
+    return result;
+  }
+  List rename;
+  append(rename, "RNFR " + folder + part);
+  append(rename, "RNTO " + folder + "incoming/" + name);
+  prepare(to, "");
+  set(handle.get(), CURLOPT_NOBODY, 1L);
+  set(handle.get(), CURLOPT_QUOTE, rename.get());
+  return perform(to);
 }
 
 static int gravity(Outcome outcome) {
@@ -320,11 +390,11 @@ static int gravity(Outcome outcome) {
   }
 }
 
-Result Connection::Impl::attempt(const std::function<void(const Target&)>& order) {
+Result Connection::Impl::attempt(const Order& order, const std::string& settled, std::uint64_t size) {
   Result worst;
   worst.detail = "no server to send to";
   for (std::size_t tried = 0; tried < targets.size(); ++tried) {
-    auto result = attempt_target(targets[target], order);
+    auto result = attempt_target(targets[target], order, settled, size);
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
     if (tried == 0 || gravity(result.outcome) > gravity(worst.outcome)) worst = std::move(result);
     target = (target + 1) % targets.size();
@@ -357,22 +427,18 @@ Result Connection::upload(const std::string& name, std::uint64_t size, const Sou
     source = open();
     impl_->transfer = {&source, nullptr, 0, nullptr};
     impl_->prepare(to, "incoming/." + name + ".part");
-    // Until the rename there is no such name: a reader never sees a name whose octets are still coming.
-    rename.reset();
-    if (to.scheme == "ftps") {
-      append(rename, "RNFR " + folder + "." + name + ".part");
-      append(rename, "RNTO " + folder + name);
-    } else {
-      append(rename, "rename " + folder + "." + name + ".part " + folder + name);
-    }
     auto* h = impl_->handle.get();
     set(h, CURLOPT_UPLOAD, 1L);
     set(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
     set(h, CURLOPT_READFUNCTION, give_octets);
     set(h, CURLOPT_READDATA, &impl_->transfer);
-    if (to.scheme == "sftp") set(h, CURLOPT_NEW_FILE_PERMS, 0640L);
+    if (to.scheme == "ftps") return;  // settle_ftps() renames
+    // Until the rename there is no such name: a reader never sees a name whose octets are still coming.
+    set(h, CURLOPT_NEW_FILE_PERMS, 0640L);
+    rename.reset();
+    append(rename, "rename " + folder + "." + name + ".part " + folder + name);
     set(h, CURLOPT_POSTQUOTE, rename.get());
-  });
+  }, name, size);
 }
 
 Result Connection::fetch(const std::string& path, std::size_t limit, Bytes& content) {
@@ -390,7 +456,7 @@ void Connection::close_if_idle() {
   if (is_open() && monotonic_ms() - impl_->last_used >= impl_->settings.idle_close_ms) close();
 }
 
-void Connection::close() { impl_->handle.reset(); }
+void Connection::close() { impl_->close(); }
 
 bool Connection::is_open() const { return impl_->handle && !impl_->sockets.empty(); }
 

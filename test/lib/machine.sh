@@ -127,3 +127,15 @@ ssh_from() {
   in_machine ssh -q -b "$from" -i "$key" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 \
     -p "${SSH_PORT_INSIDE:-2022}" "$name@${SSH_HOST:-127.0.0.1}" "$@" < /dev/null
 }
+
+# An FTP server's certificate for 127.0.0.1 and drop.test, by an authority of its own: $world/tls-ca.pem, and both in the machine.
+make_tls() {
+  mkdir -p "$root/opt/test/tls" "$root/etc/shutterseal"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$world/tls-ca.key" -out "$world/tls-ca.pem" -days 30 -subj /CN=test-authority \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2> "$world/tls.log"
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$root/etc/shutterseal/ftp.key" -out "$world/ftp.csr" -subj /CN=drop.test 2>> "$world/tls.log"
+  printf 'subjectAltName=DNS:drop.test,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' > "$world/ftp.ext"
+  openssl x509 -req -in "$world/ftp.csr" -CA "$world/tls-ca.pem" -CAkey "$world/tls-ca.key" -days 30 -extfile "$world/ftp.ext" -out "$root/etc/shutterseal/ftp.pem" 2>> "$world/tls.log"
+  chmod 600 "$root/etc/shutterseal/ftp.key"
+  cp "$world/tls-ca.pem" "$root/opt/test/tls/"
+}
