@@ -73,6 +73,18 @@ else
   echo "deps: nothing is missing"
 fi
 
+# Debian's vsftpd, to be shown wanting: its package conflicts with ProFTPD's, so it is fetched and not installed.
+if [ "${1:-build}" = check ] || [ "${1:-build}" = bench ]; then
+  store=$here/${BUILD:-build}/packages
+  case ${BUILD:-build} in /*) store=$BUILD/packages ;; esac
+  if ! ls "$store"/vsftpd_*.deb > /dev/null 2>&1; then
+    echo "deps: fetching: vsftpd"
+    update_lists
+    mkdir -p "$store"
+    (cd "$store" && apt-get download -q vsftpd)
+  fi
+fi
+
 # CVE-2026-34182: a libcrypto that accepts a one-octet tag in AuthEnvelopedData is found by what it does, not by its version.
 if ! sh "$here/scripts/check-libcrypto.sh"; then
   echo "deps: upgrading: openssl libssl3 libssl-dev (this libcrypto accepts a forged AuthEnvelopedData, CVE-2026-34182)"

@@ -47,6 +47,11 @@ static bool lists(FtpQuestion question, const std::string& path) {
   return answer.granted && answer.received > 0;
 }
 
+static bool tells_of_folders(FtpQuestion question, const std::string& command) {
+  question.commands = {command};
+  return ask_ftp(question).dialogue.find("receipts") != std::string::npos;
+}
+
 // Which program and release it is saves an attacker the first half of his work.
 static bool tells_too_much(const std::string& greeting) {
   return greeting.find_first_of("0123456789", 3) != std::string::npos || greeting.find("ProFTPD") != std::string::npos || greeting.find("vsFTPd") != std::string::npos ||
@@ -65,8 +70,10 @@ static void probe_tls(const FtpQuestion& base, Table& table) {
   question.user = "anonymous";
   question.password = "doctor@example.org";
   const auto answer = ask_ftp(question);
-  table.row("ftp-banner", "no program, no release", trimmed(answer.greeting), !tells_too_much(answer.greeting), "proftpd.conf: ServerIdent on \"FTP\"");
-  table.row("ftp-certificate", "trusted, for this host", answer.certificate_bad ? answer.detail : "trusted, for this host", !answer.certificate_bad && answer.connected,
+  table.row("ftp-banner", "no program, no release", trimmed(answer.greeting()), !tells_too_much(answer.greeting()), "proftpd.conf: ServerIdent on \"FTP\"");
+  // Only a login that was answered shows that TLS stood: a server without any has no bad certificate either.
+  const bool trusted = answer.granted || answer.login_refused;
+  table.row("ftp-certificate", "trusted, for this host", trusted ? "trusted, for this host" : answer.detail, trusted,
             "proftpd.conf: TLSRSACertificateFile with the host's name, by the authority that the bundle pins");
   question.check_certificate = false;
   table.refused("ftp-login-anonymous", ask_ftp(question).granted, "proftpd.conf: no <Anonymous> section");
@@ -100,8 +107,8 @@ static void probe_needs(const FtpQuestion& base, Table& table) {
 
 static void probe_reading(const FtpQuestion& base, const std::string& other, Table& table) {
   using Then = FtpQuestion::Then;
-  table.refused("ftp-list", lists(base, "") || lists(base, "incoming/") || granted(base, {"STAT incoming"}) ||
-                                granted(base, {"MLST incoming"}), kLimitMend);
+  table.refused("ftp-list", lists(base, "") || lists(base, "incoming/") || tells_of_folders(base, "STAT /") ||
+                                tells_of_folders(base, "STAT ."), kLimitMend);
   table.refused("ftp-fetch-upload", granted(base, Then::fetch, kOwn), kLimitMend);
   table.refused("ftp-path-escape", granted(base, Then::fetch, "/etc/passwd") || granted(base, Then::fetch, "../../../../etc/passwd") ||
                                        granted(base, Then::fetch, "receipts/../../../etc/passwd"), kRootMend);

@@ -8,15 +8,15 @@
 
 namespace shutterseal::transport {
 
-static constexpr std::size_t kLongestGreeting = 512;
+static constexpr std::size_t kLongestDialogue = 64 * 1024;
 static constexpr long kAtMostTls11 = 5L << 16;  // CURL_SSLVERSION_MAX_TLSv1_1, which does not fit into its own enumeration
 
 extern "C" {
 
-static std::size_t take_greeting(char* line, std::size_t size, std::size_t count, void* user) {
-  auto& greeting = *static_cast<std::string*>(user);
+static std::size_t take_line(char* line, std::size_t size, std::size_t count, void* user) {
+  auto& dialogue = *static_cast<std::string*>(user);
   const auto length = size * count;
-  if (greeting.empty()) greeting.assign(line, std::min(length, kLongestGreeting));
+  if (dialogue.size() + length <= kLongestDialogue) dialogue.append(line, length);
   return length;
 }
 
@@ -68,8 +68,9 @@ static void set_transfer(CURL* h, const FtpQuestion& question, std::size_t& left
 
 FtpAnswer ask_ftp(const FtpQuestion& question) {
   start_library();
+  const Multi multi(curl_multi_init());
   const Handle handle(curl_easy_init());
-  if (!handle) throw std::bad_alloc();
+  if (!multi || !handle) throw std::bad_alloc();
   auto* h = handle.get();
   const bool v6 = question.host.find(':') != std::string::npos;
   const auto url = "ftp://" + (v6 ? "[" + question.host + "]" : question.host) + ":" + std::to_string(question.port) + "/" +
@@ -90,16 +91,15 @@ FtpAnswer ask_ftp(const FtpQuestion& question) {
   set(h, CURLOPT_USERNAME, question.user.c_str());
   set(h, CURLOPT_PASSWORD, question.password.c_str());
   set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(question.timeout_ms));
-  set(h, CURLOPT_HEADERFUNCTION, take_greeting);
-  set(h, CURLOPT_HEADERDATA, &answer.greeting);
+  set(h, CURLOPT_HEADERFUNCTION, take_line);
+  set(h, CURLOPT_HEADERDATA, &answer.dialogue);
   if (!question.from.empty()) set(h, CURLOPT_INTERFACE, ("host!" + question.from).c_str());
   if (commands) set(h, CURLOPT_QUOTE, commands.get());
   set_tls(h, question);
   set_transfer(h, question, left, answer.received);
-  const auto code = curl_easy_perform(h);
+  const auto code = perform_ftp(multi.get(), h);
   answer.granted = code == CURLE_OK;
-  answer.connected = !answer.greeting.empty();
-  answer.certificate_bad = code == CURLE_PEER_FAILED_VERIFICATION;
+  answer.connected = !answer.dialogue.empty();
   answer.login_refused = code == CURLE_LOGIN_DENIED;
   answer.detail = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
   return answer;

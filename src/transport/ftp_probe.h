@@ -29,9 +29,9 @@ struct FtpAnswer {
   bool granted = false;      // login, commands and transfer all succeeded
   bool connected = false;    // TCP
   std::uint64_t received = 0;  // octets of `then`
-  bool certificate_bad = false;
   bool login_refused = false;
-  std::string greeting;      // the first line
+  std::string dialogue;      // the server's lines, the first 64 KiB
+  [[nodiscard]] std::string greeting() const { return dialogue.substr(0, dialogue.find('\n')); }
   std::string detail;        // libcurl's words; may hold the server's: escape it
 };
 [[nodiscard]] FtpAnswer ask_ftp(const FtpQuestion& question);

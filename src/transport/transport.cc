@@ -20,7 +20,6 @@ namespace shutterseal::transport {
 static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
 static constexpr std::string_view kSftp = "sftp://", kFtps = "ftps://";
 static constexpr std::size_t kLargestPem = 64 * 1024;
-static constexpr int kMultiPollMs = 5;
 
 // ---- URLs -----------------------------------------------------------------------------------------------------------------------
 
@@ -106,7 +105,6 @@ struct Connection::Impl {
   Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size);
   bool wait_or_stop(curl_off_t moved);
   CURLcode run();
-  CURLcode run_multi();
   void close();
 };
 
@@ -246,25 +244,12 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   set(h, CURLOPT_CLOSESOCKETDATA, &sockets);
 }
 
-// curl_easy_perform() of libcurl 7.88 sleeps a second between the server's answer to EPSV and the data connection: its own loop forgets that
-// there is work. A loop that looks again after a few milliseconds does not care.
-CURLcode Connection::Impl::run_multi() {
+CURLcode Connection::Impl::run() {
+  if (targets[target].scheme == "sftp") return curl_easy_perform(handle.get());
   if (!multi) multi.reset(curl_multi_init());
   if (!multi) throw std::bad_alloc();
-  if (curl_multi_add_handle(multi.get(), handle.get()) != CURLM_OK) throw Error(ErrorKind::internal, "libcurl refuses a transfer");
-  int running = 0;
-  do {
-    if (curl_multi_perform(multi.get(), &running) != CURLM_OK) break;
-    if (running != 0) static_cast<void>(curl_multi_poll(multi.get(), nullptr, 0, kMultiPollMs, nullptr));
-  } while (running != 0);
-  int left = 0;
-  const auto* message = curl_multi_info_read(multi.get(), &left);
-  const auto code = message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
-  curl_multi_remove_handle(multi.get(), handle.get());
-  return code;
+  return perform_ftp(multi.get(), handle.get());
 }
-
-CURLcode Connection::Impl::run() { return targets[target].scheme == "ftps" ? run_multi() : curl_easy_perform(handle.get()); }
 
 void Connection::Impl::close() {
   handle.reset();
