@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: run-one.sh BUILD SCRIPT: one end-to-end test, one line: 'ok', 'not ok' with the end of its log, or '--' when it needs root.
+# must-fail-*.sh proves that the harness can see a failure. 99 is no exit code of our programs: a failing command cannot look like it.
+name=$(basename "$2" .sh)
+log=$1/test-logs/e2e-$name
+started=$(date +%s)
+timeout 300 sh "$2" "$1" > "$log" 2>&1
+status=$?
+case $name in must-fail-*) if [ $status -eq 1 ]; then status=0; else status=1; fi ;; esac
+case $status in
+  0) echo "ok e2e: $name ($(($(date +%s) - started)) s)" ;;
+  99) echo "-- e2e: $name needs root: not run" ;;
+  *) printf 'not ok e2e: %s (status %s)\n%s\n' "$name" $status "$(tail -30 "$log" | sed 's/^/    /')" ;;
+esac
