@@ -39,11 +39,65 @@ every_program_has_a_page() {
   done
 }
 
+# The samples through fail2ban's own code; what its own tool says of the expressions is a check that they compile.
+fail2ban_filters_match_their_samples() { /usr/bin/python3 test/lib/check-failjson.py scripts/fail2ban test/fail2ban; }
+# A filter that takes an address from a stranger's words must be seen.
+fail2ban_check_sees_a_wrong_host() {
+  trial=$(mktemp -d)
+  cp -r scripts/fail2ban/filter.d "$trial/"
+  sed -i 's/rhost=<ADDR> user=.*/.*user=".*<ADDR>.*"$/' "$trial/filter.d/shutterseal-pam.conf"
+  if /usr/bin/python3 test/lib/check-failjson.py "$trial" test/fail2ban > "$trial/said" 2>&1; then rm -rf "$trial"; return 1; fi
+  grep -q '10.0.0.1' "$trial/said"
+  seen=$?
+  rm -rf "$trial"
+  return $seen
+}
+filled() { sed -e 's,@bindir@,/usr/bin,g;s,@sbindir@,/usr/sbin,g;s,@helperdir@,/usr/libexec/shutterseal,g;s,@sysconfdir@,/etc,g' "$1"; }
+units_are_well_formed() {
+  trial=$(mktemp -d)
+  for unit in etc/systemd/*; do filled "$unit" | sed -E 's,^(ExecStart|ExecStartPre|ExecReload)=/usr/[^ ]*,\1=/bin/true,' > "$trial/$(basename "$unit")"; done
+  said=$(systemd-analyze verify --man=no "$trial"/* 2>&1 | grep "$trial\|shutterseal" || true)
+  rm -rf "$trial"
+  [ -z "$said" ] || { echo "$said"; return 1; }
+}
+# exposure UNIT MOST: systemd's own measure, with its words for what is missing.
+exposure() {
+  trial=$(mktemp -d)
+  filled "etc/systemd/$1" > "$trial/$1"
+  threshold=$(awk "BEGIN { print $2 * 10 }")
+  status=0
+  said=$(systemd-analyze security --no-pager --offline=true --threshold="$threshold" "$trial/$1" 2>&1) || status=1
+  rm -rf "$trial"
+  [ "$status" -eq 0 ] || { echo "$said" | tail -3; return 1; }
+}
+units_are_fenced_in() { exposure shutterseal-ingestd.service 1.5 && exposure shutterseal-upload.service 2.0 && exposure shutterseal-upload-run.service 2.0; }
+exposure_check_sees_a_gap() { ! exposure shutterseal-sshd.service 1.5 > /dev/null; }
+sshd_config_is_good() {
+  trial=$(mktemp -d)
+  ssh-keygen -q -t ed25519 -N '' -f "$trial/key"
+  sed "s,^HostKey .*,HostKey $trial/key," etc/sshd/sshd_config > "$trial/own"
+  { printf 'HostKey %s\n' "$trial/key"; cat etc/sshd/shared-host.conf; } > "$trial/shared"
+  status=0
+  for form in own shared; do
+    said=$(/usr/sbin/sshd -t -f "$trial/$form" 2>&1) || status=1
+    # Without /run/sshd it cannot say more; every line was read by then.
+    case $said in *'privilege separation'*) status=0 ;; '') ;; *) echo "$said"; status=1 ;; esac
+  done
+  rm -rf "$trial"
+  return "$status"
+}
+
 check "folders use only what the table allows" /usr/bin/python3 scripts/check-folders.py
 check "the folder check sees a breach" folder_check_sees_a_breach
 check "every source has its licence line" every_source_has_a_licence_line
 check "shellcheck is clean" shellcheck_is_clean
 check "mandoc -Tlint is clean" man_pages_are_clean
 check "every program and file has its page" every_program_has_a_page
+check "fail2ban's filters match their samples" fail2ban_filters_match_their_samples
+check "the filters' check sees a wrong host" fail2ban_check_sees_a_wrong_host
+check "systemd-analyze verify is clean" units_are_well_formed
+check "exposure: daemon at most 1.5, uploader 2.0" units_are_fenced_in
+check "the exposure check sees a gap" exposure_check_sees_a_gap
+check "sshd -t takes both forms of the configuration" sshd_config_is_good
 check "this libcrypto refuses a forged AuthEnvelopedData (CVE-2026-34182)" sh scripts/check-libcrypto.sh
 exit $failed

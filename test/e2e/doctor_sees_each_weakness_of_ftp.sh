@@ -35,7 +35,7 @@ weak() {
   grep '"holds":false' "$world/found" | grep '"tried":true' > "$world/broken" || true
   probes=$((probes + 1))
   [ -z "${SHOW:-}" ] || { echo "weak '$(broken)'  $*"; cp "$world/good" "$config"; return 0; }
-  [ $status -eq 1 ] && [ "$(broken)" = "$wanted " ] || { cat "$world/doctor.log" "$world/broken"; fail "'$*': status $status, broken: '$(broken)', not '$wanted'"; }
+  if [ $status -ne 1 ] || [ "$(broken)" != "$wanted " ]; then cat "$world/doctor.log" "$world/broken"; fail "'$*': status $status, broken: '$(broken)', not '$wanted'"; fi
   cp "$world/good" "$config"
 }
 doctor || { cat "$world/found" "$world/doctor.log"; fail "the shipped server does not hold"; }

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2119
 # SPDX-License-Identifier: Apache-2.0
 # shutterseal doctor against the shipped sshd (all holds), Debian's stock sshd, and the shipped one made weak on purpose, one weakness at a time:
 # each must be named by its own probe. ssh-audit finds no failure in the shipped configuration.

@@ -24,7 +24,6 @@ weak sftp-rename "$(allow realpath,open,write,close,read)"
 weak sftp-realpath "$(allow open,write,close,rename,read)"
 weak 'sftp-rename sftp-upload' "$(allow realpath,open,close,rename,read)"
 # Whose folders are whose.
-drop=$root/srv/shutterseal/drop
 in_machine chown cam-101 /srv/shutterseal/drop/cam-101/receipts
 weak sftp-create-receipt 's/^#none//'
 in_machine chown shutterseal /srv/shutterseal/drop/cam-101/receipts

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2034,SC2119
+# shellcheck shell=sh disable=SC2154,SC2034,SC2119,SC2120
 # SPDX-License-Identifier: Apache-2.0
 # A machine with two cameras and the shipped sshd, to be made weak; and what the doctor says then. Sourced after machine.sh.
 make_machine
@@ -33,7 +33,7 @@ weak() {
   grep '"holds":false' "$world/found" | grep '"tried":true' > "$world/broken" || true
   probes=$((probes + 1))
   [ -z "${SHOW:-}" ] || { echo "weak '$(broken)'  $*"; cp "$world/good" "$config"; return 0; }
-  [ $status -eq 1 ] && [ "$(broken)" = "$wanted " ] || { cat "$world/doctor.log" "$world/broken"; fail "'$*': status $status, broken: '$(broken)', not '$wanted'"; }
+  if [ $status -ne 1 ] || [ "$(broken)" != "$wanted " ]; then cat "$world/doctor.log" "$world/broken"; fail "'$*': status $status, broken: '$(broken)', not '$wanted'"; fi
   if grep -qv '"mend":' "$world/broken"; then fail "'$*': nothing says how to mend it"; fi
   cp "$world/good" "$config"
 }
