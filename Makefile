@@ -160,6 +160,10 @@ configuration = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(D
   else echo "$(2) was changed here: see $(2).new"; fi
 ours = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(DESTDIR)$(2)' && chmod $(3) '$(DESTDIR)$(2)'
 
+# What `shutterseal server check` compares later: the programs, the module, the units.
+MANIFEST = $(bindir)/shutterseal $(bindir)/shutterseal-upload $(sbindir)/shutterseal-ingestd $(pamdir)/pam_shutterseal.so \
+  $(patsubst etc/systemd/%,$(unitdir)/%,$(wildcard etc/systemd/*)) $(sysusersdir)/shutterseal.conf $(tmpfilesdir)/shutterseal.conf
+
 install: all
 	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(helperdir)' '$(DESTDIR)$(docdir)/examples'
 	install -m 755 $(BUILD)/bin/shutterseal $(BUILD)/bin/shutterseal-upload '$(DESTDIR)$(bindir)'
@@ -182,6 +186,9 @@ install: all
 	$(foreach f,$(patsubst scripts/%,%,$(wildcard scripts/fail2ban/*/*.conf)),$(call configuration,scripts/$(f),$(sysconfdir)/$(f)) &&) :
 	for page in man/*.[1-8]; do \
 	  install -D -m 644 "$$page" '$(DESTDIR)$(mandir)'/man"$${page##*.}/$${page##*/}" || exit 1; done
+	for file in $(MANIFEST); do \
+	  echo "$$(sha256sum < '$(DESTDIR)'"$$file" | cut -d' ' -f1) $$(stat -c %a '$(DESTDIR)'"$$file") $$file"; done > '$(DESTDIR)$(helperdir)/manifest'
+	chmod 644 '$(DESTDIR)$(helperdir)/manifest'
 dist:
 	git archive --prefix=shutterseal-$(VERSION)/ -o shutterseal-$(VERSION).tar.gz HEAD
 

@@ -50,7 +50,7 @@ fail2ban_check_sees_a_wrong_host() {
   grep -q '10.0.0.1' "$trial/said"
   seen=$?
   rm -rf "$trial"
-  return $seen
+  return "$seen"
 }
 filled() { sed -e 's,@bindir@,/usr/bin,g;s,@sbindir@,/usr/sbin,g;s,@helperdir@,/usr/libexec/shutterseal,g;s,@sysconfdir@,/etc,g' "$1"; }
 units_are_well_formed() {

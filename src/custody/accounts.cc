@@ -3,14 +3,12 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <vector>
 
 #include "src/base/error.h"
+#include "src/custody/tool.h"
 
 namespace shutterseal::custody {
 
@@ -30,21 +28,6 @@ unsigned group_id(const std::string& name) {
   const auto* group = ::getgrnam(name.c_str());
   if (!group) throw Error(ErrorKind::config, "there is no group '" + name + "': groupadd --system " + name);
   return group->gr_gid;
-}
-
-// An environment of its own: the administrator's may change what the tool does.
-static void run_tool(const std::vector<std::string>& words) {
-  std::vector<char*> argv;
-  for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-  char* const environment[] = {path, nullptr};
-  pid_t child = 0;
-  if (const int error = ::posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environment); error != 0) throw_errno("cannot run", words[0], error);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) throw_errno("cannot wait for", words[0]);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw Error(ErrorKind::unavailable, "'" + words[0] + "' failed for '" + words.back() + "'");
 }
 
 static void need_root(const std::string& what) {

@@ -25,5 +25,6 @@ struct Command {
 [[nodiscard]] std::vector<Command> find_commands();    // find, index rebuild
 [[nodiscard]] std::vector<Command> open_commands();    // verify, open
 [[nodiscard]] std::vector<Command> doctor_commands();  // doctor
+[[nodiscard]] std::vector<Command> server_commands();  // server check
 
 }  // namespace shutterseal::custody
