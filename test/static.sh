@@ -34,7 +34,7 @@ folder_check_sees_a_breach() {
   [ "$(printf '%s\n' "$breaches" | wc -l)" -eq 2 ]
 }
 every_program_has_a_page() {
-  for page in shutterseal.1 shutterseal-upload.1 shutterseal-ingestd.8 shutterseal-upload.conf.5 shutterseal-ingestd.conf.5 shutterseal-envelope.5 pam_shutterseal.8; do
+  for page in shutterseal.1 shutterseal-upload.1 shutterseal-ingestd.8 shutterseal-upload.conf.5 shutterseal-ingestd.conf.5 shutterseal-envelope.5 pam_shutterseal.8 shutterseal-doctor.1 shutterseal-server.7; do
     [ -s "man/$page" ] || { echo "man/$page is missing"; return 1; }
   done
 }

@@ -4,28 +4,10 @@
 # user, IPv4 and IPv6. A camera adds and reads its receipt; it cannot list, read, remove or see another camera.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
-[ "$(id -u)" -eq 0 ] || exit 99  # accounts, chroot, namespaces
-if [ -z "${IN_NAMESPACE:-}" ]; then
-  trap - EXIT
-  rm -rf "$world"
-  IN_NAMESPACE=1 exec unshare -m -n sh "$0" "$@"
-fi
-# A copy of /etc stands over the machine's: whole, because tools replace passwd by rename.
-mount --make-rprivate /
-ip link set lo up
-cp -a /etc "$world/etc"
-rm -rf "$world/etc/shutterseal"
-mount --bind "$world/etc" /etc
-mkdir -p "$world/srv" "$world/lib" /srv /var/lib/shutterseal
-mount --bind "$world/srv" /srv
-made_state=/var/lib/shutterseal
-mount --bind "$world/lib" "$made_state"
-mount -t tmpfs tmpfs /run
-mkdir /run/sshd
-chmod 711 "$world"
-groupadd --system shutterseal-cameras
-useradd --system --user-group --no-create-home shutterseal
-for id in 101 102; do useradd -g shutterseal-cameras -d / -s /usr/sbin/nologin -p '*' --no-create-home "cam-$id"; done
+# shellcheck source=test/lib/namespace.sh
+. "$project/test/lib/namespace.sh"
+enter_namespace "$@"
+borrow_system
 
 (umask 077 && openssl rand -hex 16 > "$passphrase")
 mkdir "$world/sshd"

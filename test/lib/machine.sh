@@ -99,7 +99,6 @@ set_up_server() {
   in_machine ssh-keygen -q -t ed25519 -N '' -C '' -f /etc/shutterseal/ssh_host_ed25519_key
   in_machine shutterseal init --authority /opt/test/authority/authority.pem --custodian /opt/test/authority/custodian.pem \
     --url "${SERVER_URL:-sftp://127.0.0.1:2022/}" --host-key /etc/shutterseal/ssh_host_ed25519_key.pub "$@" > "$world/init.log" 2>&1 || { cat "$world/init.log"; fail "init"; }
-  in_machine systemd-tmpfiles --create shutterseal.conf
 }
 
 # A camera, living outside of the server's folders: /opt/test/camera-ID is its root. Key material is opened by $passphrase on both sides.
