@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e bench clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -92,11 +92,12 @@ $(BUILD)/bin/$(1): $(call objects,src/$(PROGRAM_$(1))/main.cc) $(call archives,$
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-# Inside sshd only the entry points are seen.
+# Inside sshd only the entry points are seen. A sanitizer's symbols come from the program that loads it, hence the variable.
+MODULE_FLAGS = -Wl,-z,defs
 $(PAM_MODULE): $(call objects,$(call sources,pam)) $(call archives,pam) src/pam/exports.map
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -shared -o $@ $(call objects,$(call sources,pam)) $(call archives,pam) \
-	  -Wl,--version-script=src/pam/exports.map -Wl,-z,defs $(filter-out -pie,$(ALL_LDFLAGS)) $(call externs,pam)
+	  -Wl,--version-script=src/pam/exports.map $(MODULE_FLAGS) $(filter-out -pie,$(ALL_LDFLAGS)) $(call externs,pam)
 
 # test/unit/FOLDER_*_test.cc make build/test/unit-FOLDER.
 UNIT_FOLDERS := $(foreach l,$(LIBRARIES),$(if $(wildcard test/unit/$(l)_*_test.cc),$(l)))
@@ -137,6 +138,14 @@ check-unit: deps-check
 check-e2e: deps-check
 	$(SUBMAKE) all
 	sh test/run.sh $(BUILD) e2e
+
+# What takes longer: everything again under the address and undefined-behaviour sanitizers, a thousand cameras, each weakness of the FTP server.
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-long: deps-check
+	$(SUBMAKE) BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' MODULE_FLAGS= all unit-programs
+	ASAN_RUNTIME=$$($(CXX) -print-file-name=libasan.so) sh test/run.sh $(BUILD)/asan unit e2e-pam
+	$(SUBMAKE) all
+	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
@@ -199,5 +208,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e bench install dist clean distclean unit-programs bench-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench install dist clean distclean unit-programs bench-programs FORCE
 FORCE:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: run.sh BUILD KIND...   (static, unit, e2e); from the project's root.
+# usage: run.sh BUILD KIND...   (static, unit, e2e, e2e-pam); from the project's root.
 # Runs everything of those kinds, goes on after a failure, and ends with one line: 'N passed, N failed'.
 set -u
 build=$1
@@ -36,10 +36,10 @@ run_unit() {
   done
 }
 
-# One script, one behaviour, as many at a time as there are cores: each has a world of its own.
+# run_e2e PATTERN: one script, one behaviour, as many at a time as there are cores: each has a world of its own.
 run_e2e() {
   : > "$logs/e2e"
-  find test/e2e -name '*.sh' | sort | xargs -P "$(nproc)" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
+  find test/e2e -name "$1" | sort | xargs -P "$(nproc)" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
   runner=$!
   tail -f --pid=$runner -n +1 "$logs/e2e"
   wait $runner
@@ -52,7 +52,8 @@ for kind; do
   case $kind in
     static) run_static ;;
     unit) run_unit ;;
-    e2e) run_e2e ;;
+    e2e) run_e2e '*.sh' ;;
+    e2e-pam) run_e2e 'pam_*.sh' ;;
     *) echo "run.sh: unknown kind '$kind'" >&2; exit 64 ;;
   esac
 done
