@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016
 # SPDX-License-Identifier: Apache-2.0
 # shutterseal server check on a machine that is as the manual says (nothing wrong), and with one thing wrong at a time: it names it, and how to
 # mend it; what it says mends it.
