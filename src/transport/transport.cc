@@ -2,111 +2,16 @@
 #include "src/transport/transport.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <utility>
 
 #include "src/base/error.h"
-#include "src/base/file.h"
-#include "src/base/secret.h"
 #include "src/base/text.h"
-#include "src/transport/curl_option.h"
+#include "src/transport/impl.h"
 
 namespace shutterseal::transport {
-
-static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
-static constexpr std::string_view kSftp = "sftp://", kFtps = "ftps://";
-static constexpr std::size_t kLargestPem = 64 * 1024;
-
-// ---- URLs -----------------------------------------------------------------------------------------------------------------------
-
-static bool is_plain(std::string_view text, std::string_view also) {
-  return std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || also.find(c) != std::string_view::npos;
-  });
-}
-
-static bool take_port(std::string_view text, Target& target) {
-  if (text.empty()) return true;
-  const auto port = text.front() == ':' ? parse_decimal(text.substr(1), 65535) : std::nullopt;
-  if (!port || *port == 0) return false;
-  target.port = static_cast<unsigned>(*port);
-  return true;
-}
-
-static bool take_host(std::string_view authority, Target& target) {
-  if (authority.starts_with('[')) {
-    const auto end = authority.find(']');
-    if (end == std::string_view::npos) return false;
-    target.host = authority.substr(0, end + 1);
-    const auto inside = authority.substr(1, end - 1);
-    return inside.find(':') != std::string_view::npos && is_plain(inside, ":.") && take_port(authority.substr(end + 1), target);
-  }
-  const auto colon = std::min(authority.find(':'), authority.size());
-  target.host = authority.substr(0, colon);
-  return !target.host.empty() && is_plain(target.host, "-._") && take_port(authority.substr(colon), target);
-}
-
-std::optional<Target> parse_target(std::string_view url) {
-  const bool ftps = url.starts_with(kFtps);
-  if (!ftps && !url.starts_with(kSftp)) return std::nullopt;
-  Target target;
-  target.scheme = ftps ? "ftps" : "sftp";
-  target.port = ftps ? 21 : 22;
-  auto rest = url.substr(kSftp.size());
-  const auto slash = std::min(rest.find('/'), rest.size());
-  auto authority = rest.substr(0, slash);
-  target.path = std::string(rest.substr(slash));
-  if (target.path.empty()) target.path = "/";
-  if (!target.path.ends_with('/')) target.path += '/';
-  if (const auto at = authority.find('@'); at != std::string_view::npos) {
-    target.user = authority.substr(0, at);
-    authority.remove_prefix(at + 1);
-    if (target.user.empty() || !is_plain(target.user, "-._")) return std::nullopt;
-  }
-  if (!take_host(authority, target) || !is_plain(target.path, "/-._")) return std::nullopt;
-  return target;
-}
-
-// ---- one libcurl handle -----------------------------------------------------------------------------------------------------------
-
-// What one transfer needs from its callbacks. An exception must not pass through libcurl's C frames: it waits in `failure`.
-struct Transfer {
-  const Source* source = nullptr;
-  Bytes* content = nullptr;
-  std::size_t limit = 0;
-  std::exception_ptr failure;
-};
-
-struct Connection::Impl {
-  Settings settings;
-  std::function<bool()> stop;
-  std::vector<Target> targets;
-  std::size_t target = 0, pin = 0;  // the ones that worked last
-  std::vector<curl_socket_t> sockets;
-  Multi multi;    // ftps: holds the connections; after sockets, since closing still tells them
-  Handle handle;
-  std::int64_t last_used = 0;
-  curl_off_t last_moved = -1;
-  int idle_calls = 0;
-  bool spins = false;
-  Transfer transfer;
-
-  void prepare(const Target& to, const std::string& path);
-  void prepare_sftp(const Target& to, const std::string& path);
-  void prepare_ftps(const Target& to, const std::string& path);
-  Result perform(const Target& to);
-  using Order = std::function<void(const Target&)>;
-  Result attempt(const Order& order, const std::string& settled = "", std::uint64_t size = 0);
-  Result attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size);
-  Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size);
-  bool wait_or_stop(curl_off_t moved);
-  CURLcode run();
-  void close();
-};
 
 extern "C" {
 
@@ -140,16 +45,6 @@ static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl
   return impl.second(impl.first, down + up) ? 1 : 0;
 }
 
-static int note_socket(void* user, curl_socket_t socket, curlsocktype) {
-  static_cast<std::vector<curl_socket_t>*>(user)->push_back(socket);
-  return CURL_SOCKOPT_OK;
-}
-
-static int drop_socket(void* user, curl_socket_t socket) {
-  std::erase(*static_cast<std::vector<curl_socket_t>*>(user), socket);
-  return ::close(socket);
-}
-
 }  // extern "C"
 
 // libcurl's SFTP upload spins while it waits for acknowledgements, because its socket is always writable: 45 % of a core on a slow
@@ -172,77 +67,6 @@ bool Connection::Impl::wait_or_stop(curl_off_t moved) {
 }
 
 static bool wait_or_stop_of(void* impl, curl_off_t moved) { return static_cast<Connection::Impl*>(impl)->wait_or_stop(moved); }
-
-static long whole_seconds(std::int64_t ms) { return static_cast<long>(std::max<std::int64_t>(1, (ms + 999) / 1000)); }
-
-void Connection::Impl::prepare_sftp(const Target& to, const std::string& path) {
-  auto* h = handle.get();
-  set(h, CURLOPT_URL, ("sftp://" + to.host + ":" + std::to_string(to.port) + "/~" + to.path + path).c_str());
-  set(h, CURLOPT_PROTOCOLS_STR, "sftp");
-  set(h, CURLOPT_SSH_AUTH_TYPES, static_cast<long>(CURLSSH_AUTH_PUBLICKEY));
-  set(h, CURLOPT_SSH_PRIVATE_KEYFILE, settings.private_key_file.c_str());
-  // libcurl trusts any host when asked for nothing: no pin, no connection.
-  SHUTTERSEAL_BUG_UNLESS(pin < settings.host_key_pins.size());
-  set(h, CURLOPT_SSH_HOST_PUBLIC_KEY_SHA256, settings.host_key_pins[pin].substr(settings.host_key_pins[pin].find(':') + 1).c_str());
-}
-
-static void set_blob(CURL* h, CURLoption option, ByteView bytes) {
-  curl_blob blob{const_cast<std::uint8_t*>(bytes.data()), bytes.size(), CURL_BLOB_COPY};
-  set(h, option, &blob);
-}
-
-// Explicit TLS (RFC 4217) on both channels or nothing at all; whoever the system trusts is not asked, the bundle's authorities alone are.
-void Connection::Impl::prepare_ftps(const Target& to, const std::string& path) {
-  auto* h = handle.get();
-  SHUTTERSEAL_BUG_UNLESS(!settings.tls_authorities_pem.empty());
-  set(h, CURLOPT_URL, ("ftp://" + to.host + ":" + std::to_string(to.port) + to.path + path).c_str());
-  set(h, CURLOPT_PROTOCOLS_STR, "ftp");
-  set(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
-  set(h, CURLOPT_FTPSSLAUTH, static_cast<long>(CURLFTPAUTH_TLS));
-  set(h, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(h, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(h, CURLOPT_SSL_VERIFYHOST, 2L);
-  set(h, CURLOPT_CAINFO, nullptr);
-  set(h, CURLOPT_CAPATH, nullptr);
-  set_blob(h, CURLOPT_CAINFO_BLOB, as_bytes(settings.tls_authorities_pem));
-  if (!settings.client_certificate_file.empty()) {
-    set_blob(h, CURLOPT_SSLCERT_BLOB, read_file(settings.client_certificate_file, kLargestPem));
-    auto key = read_guarded_file(settings.client_key_file, kLargestPem, Secrecy::secret);
-    set_blob(h, CURLOPT_SSLKEY_BLOB, key);
-    wipe(key.data(), key.size());
-  }
-  set(h, CURLOPT_PASSWORD, read_secret_file(settings.password_file).c_str());
-  set(h, CURLOPT_FTP_FILEMETHOD, static_cast<long>(CURLFTPMETHOD_NOCWD));  // one command a file, and none that the server need not allow
-  set(h, CURLOPT_FTP_SKIP_PASV_IP, 1L);                                    // the data go where the control went, whatever the server says
-  set(h, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);                               // no SIZE before a fetch
-}
-
-void Connection::Impl::prepare(const Target& to, const std::string& path) {
-  auto* h = handle.get();
-  curl_easy_reset(h);  // keeps the connection
-  set(h, CURLOPT_PROXY, "");  // the environment decides nothing
-  set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
-  spins = to.scheme == "sftp";
-  if (to.scheme == "ftps") {
-    prepare_ftps(to, path);
-  } else {
-    prepare_sftp(to, path);
-  }
-  set(h, CURLOPT_NOSIGNAL, 1L);
-  set(h, CURLOPT_TCP_NODELAY, 1L);
-  set(h, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
-  set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.total_timeout_ms));
-  set(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(h, CURLOPT_LOW_SPEED_TIME, whole_seconds(settings.stall_timeout_ms));
-  set(h, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
-  if (settings.bandwidth != 0) set(h, CURLOPT_MAX_SEND_SPEED_LARGE, static_cast<curl_off_t>(settings.bandwidth));
-  set(h, CURLOPT_NOPROGRESS, 0L);
-  set(h, CURLOPT_SOCKOPTFUNCTION, note_socket);
-  set(h, CURLOPT_SOCKOPTDATA, &sockets);
-  set(h, CURLOPT_CLOSESOCKETFUNCTION, drop_socket);
-  set(h, CURLOPT_CLOSESOCKETDATA, &sockets);
-}
 
 CURLcode Connection::Impl::run() {
   if (targets[target].scheme == "sftp") return curl_easy_perform(handle.get());

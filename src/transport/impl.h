@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is behind Connection: one libcurl handle and what its callbacks need. Inside src/transport alone.
+#pragma once
+
+#include <exception>
+
+#include "src/transport/curl_option.h"
+#include "src/transport/transport.h"
+
+namespace shutterseal::transport {
+
+// What one transfer needs from its callbacks. An exception must not pass through libcurl's C frames: it waits in `failure`.
+struct Transfer {
+  const Source* source = nullptr;
+  Bytes* content = nullptr;
+  std::size_t limit = 0;
+  std::exception_ptr failure;
+};
+
+struct Connection::Impl {
+  Settings settings;
+  std::function<bool()> stop;
+  std::vector<Target> targets;
+  std::size_t target = 0, pin = 0;  // the ones that worked last
+  std::vector<curl_socket_t> sockets;
+  Multi multi;    // ftps: holds the connections; after sockets, since closing still tells them
+  Handle handle;
+  std::int64_t last_used = 0;
+  curl_off_t last_moved = -1;
+  int idle_calls = 0;
+  bool spins = false;
+  Transfer transfer;
+
+  void prepare(const Target& to, const std::string& path);
+  void prepare_sftp(const Target& to, const std::string& path);
+  void prepare_ftps(const Target& to, const std::string& path);
+  Result perform(const Target& to);
+  using Order = std::function<void(const Target&)>;
+  Result attempt(const Order& order, const std::string& settled = "", std::uint64_t size = 0);
+  Result attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size);
+  Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size);
+  bool wait_or_stop(curl_off_t moved);
+  CURLcode run();
+  void close();
+};
+
+}  // namespace shutterseal::transport
