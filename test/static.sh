@@ -41,6 +41,26 @@ every_program_has_a_page() {
 
 # The samples through fail2ban's own code; what its own tool says of the expressions is a check that they compile.
 fail2ban_filters_match_their_samples() { /usr/bin/python3 test/lib/check-failjson.py scripts/fail2ban test/fail2ban; }
+# fail2ban's own tool finds as many as the samples say.
+fail2ban_regex_agrees() {
+  for sample in test/fail2ban/*; do
+    wanted=$(grep -c '"match": true' "$sample")
+    found=$(fail2ban-regex "$sample" "scripts/fail2ban/filter.d/$(basename "$sample").conf" | sed -n 's/^Lines: .* \([0-9]*\) matched.*/\1/p')
+    [ "$found" = "$wanted" ] || { echo "$sample: fail2ban-regex finds $found, not $wanted"; return 1; }
+  done
+}
+rsyslog_and_logrotate_take_their_files() {
+  trial=$(mktemp -d)
+  cp etc/logrotate.d/shutterseal "$trial/rotate"
+  chmod 644 "$trial/rotate"
+  { echo 'module(load="imuxsock")'; cat etc/rsyslog.d/shutterseal.conf; } > "$trial/rsyslog"
+  status=0
+  said=$(rsyslogd -N1 -f "$trial/rsyslog" 2>&1) || { echo "$said"; status=1; }
+  said=$(logrotate -d "$trial/rotate" 2>&1) || status=1
+  case $said in *error:*) echo "$said"; status=1 ;; esac
+  rm -rf "$trial"
+  return "$status"
+}
 # A filter that takes an address from a stranger's words must be seen.
 fail2ban_check_sees_a_wrong_host() {
   trial=$(mktemp -d)
@@ -94,6 +114,8 @@ check "shellcheck is clean" shellcheck_is_clean
 check "mandoc -Tlint is clean" man_pages_are_clean
 check "every program and file has its page" every_program_has_a_page
 check "fail2ban's filters match their samples" fail2ban_filters_match_their_samples
+check "fail2ban-regex finds as many" fail2ban_regex_agrees
+check "rsyslogd -N1 and logrotate -d take their files" rsyslog_and_logrotate_take_their_files
 check "the filters' check sees a wrong host" fail2ban_check_sees_a_wrong_host
 check "systemd-analyze verify is clean" units_are_well_formed
 check "exposure: daemon at most 1.5, uploader 2.0" units_are_fenced_in

@@ -8,8 +8,8 @@
 . "$project/test/lib/machine.sh"
 need_machine "$@"
 make_machine
-printf '[shutterseal-%s]\nenabled = true\n\n' pam > "$root/etc/fail2ban/jail.local"
-for jail in sshd parcels; do printf '[shutterseal-%s]\nenabled = true\n\n' $jail >> "$root/etc/fail2ban/jail.local"; done
+make_tls
+printf '[shutterseal-%s]\nenabled = true\n\n' pam sshd ftp parcels > "$root/etc/fail2ban/jail.local"
 # Here every address is the machine's own; on a real server the defaults keep an administrator on the host itself from being banned.
 printf '[DEFAULT]\nignoreself = false\nignoreip =\n' >> "$root/etc/fail2ban/jail.local"
 # The distribution's own jail is for the distribution's own sshd.
@@ -20,11 +20,11 @@ in_machine ip address add 2001:db8:1:2::8/64 dev lo nodad
 in_machine ip address add 2001:db8:1:3::7/64 dev lo nodad
 # shellcheck disable=SC2119
 set_up_server
-in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service
+in_machine systemctl start shutterseal-sshd.service shutterseal-ftp.service shutterseal-ingestd.service
 enrol_in_machine 101 102 103
 in_machine systemctl start fail2ban.service
 until_inside "fail2ban does not start" fail2ban-client ping
-for jail in pam sshd parcels; do until_inside "the jail $jail is not there" fail2ban-client status shutterseal-$jail; done
+for jail in pam sshd ftp parcels; do until_inside "the jail $jail is not there" fail2ban-client status shutterseal-$jail; done
 ssh-keygen -q -t ecdsa -b 256 -N '' -f "$root/opt/test/stranger"
 
 banned() { in_machine fail2ban-client get "shutterseal-$1" banip | tr ' ' '\n' | grep -qx "$2"; }
@@ -84,6 +84,19 @@ in_machine sed -i 's/^state = .*/state = revoked/' /etc/shutterseal/cameras/cam-
 for _ in 1 2 3; do if ssh_from 127.0.0.88 /opt/test/stolen-103 cam-103 true; then fail "a revoked camera is let in"; fi; done
 until_inside "the stolen camera's address is not banned" sh -c 'nft list set inet shutterseal-pam banned4 | grep -q 127.0.0.88'
 
+# The same over FTPS: a camera's name with a wrong password, seen by PAM; a name that is nobody's, seen by ProFTPD alone.
+ftp_from() { in_machine curl -s --interface "$1" --ssl-reqd --cacert /opt/test/tls/tls-ca.pem -u "$2:wrong" ftp://127.0.0.1/ > "$world/curl" 2>&1 || true; }
+for _ in 1 2 3; do ftp_from 127.0.0.71 cam-101; done
+until_inside "a guesser of FTP passwords is not banned" sh -c 'nft list set inet shutterseal-pam banned4 | grep -q 127.0.0.71'
+for name in admin www test; do ftp_from 127.0.0.72 $name; done
+until_inside "a guesser of FTP names is not banned" sh -c 'nft list set inet shutterseal-ftp banned4 | grep -q 127.0.0.72'
+# Words in the journal that are not the daemons' own ban and suspend nobody.
+for _ in 1 2 3 4 5 6; do
+  in_machine logger -t shutterseal-ingestd 'refused camera=101 verdict=bad-signature file="1-1-00000000000000aa.parcel"'
+  in_machine logger -t shutterseal-sshd 'Invalid user admin from 127.0.0.73 port 1'
+  in_machine logger -t shutterseal-sshd 'pam_shutterseal(shutterseal-sshd:account): denied reason=revoked rhost=127.0.0.73 user="cam-101"'
+done
+
 # What an account does after it logged in suspends that camera and bans no address.
 i=0
 while [ $i -lt 5 ]; do
@@ -98,6 +111,9 @@ if ssh_from 127.0.0.1 /opt/test/stolen-102 cam-102 true; then fail "a suspended 
 picture_in_machine 101 3
 upload_in_machine 101
 [ "$(stored_in_machine 101)" -eq 3 ] || fail "camera 101 was harmed"
+# By now fail2ban has read what stood before: the forged words had their chance.
+grep -q 'state = active' "$root/etc/shutterseal/cameras/cam-101/camera.conf" || fail "logger(1) suspends a camera"
+for jail in sshd pam; do if in_set $jail banned4 127.0.0.73; then fail "logger(1) bans an address"; fi; done
 # Failed logins never suspend a camera.
 for _ in 1 2 3 4 5 6; do try_login 127.0.0.1 cam-101; done
 grep -q 'state = active' "$root/etc/shutterseal/cameras/cam-101/camera.conf" || fail "failed logins suspended a camera"

@@ -58,6 +58,17 @@ done
 in_machine systemctl stop shutterseal-ingestd.service
 [ "$(property Result)" = success ] || fail "stopping ends with $(property Result)"
 
+# Without systemd: the example of an init script.
+init=/usr/share/doc/shutterseal/examples/shutterseal-ingestd.init
+in_machine $init start || fail "the init script does not start"
+until_inside "the init script's daemon does not run" $init status
+in_machine $init reload || fail "the init script does not reload"
+picture_in_machine 101 4
+upload_in_machine 101
+[ "$(stored_in_machine 101)" -eq 4 ] || fail "under the init script the picture is not in evidence"
+in_machine $init stop
+if in_machine $init status; then fail "the init script does not stop"; fi
+
 # The uploader's unit, as another user, with the passphrase as an encrypted credential.
 in_machine systemctl start shutterseal-ingestd.service
 in_machine useradd --system --user-group motion 2> /dev/null || true
@@ -73,7 +84,7 @@ in_machine systemctl start shutterseal-upload.service || { in_machine journalctl
 make_jpeg "$root/opt/test/new.jpg" 20000
 in_machine install -o motion -g motion -m 644 /opt/test/new.jpg /var/lib/motion/new.jpg
 tries=0
-until [ "$(stored_in_machine 101)" -eq 4 ]; do
+until [ "$(stored_in_machine 101)" -eq 5 ]; do
   tries=$((tries + 1))
   [ $tries -lt 300 ] || { in_machine journalctl --no-pager -n 40; fail "the uploader's unit sends nothing"; }
   sleep 0.1
@@ -83,4 +94,4 @@ in_machine systemctl stop shutterseal-upload.service
 in_machine install -o motion -g motion -m 644 /opt/test/new.jpg /var/lib/motion/again.jpg
 in_machine touch -d '1 minute ago' /var/lib/motion/again.jpg
 in_machine systemctl start shutterseal-upload-run.service || { in_machine journalctl --no-pager -n 40; fail "the timer's service fails"; }
-[ "$(stored_in_machine 101)" -eq 5 ] || fail "the timer's service sent nothing"
+[ "$(stored_in_machine 101)" -eq 6 ] || fail "the timer's service sent nothing"
