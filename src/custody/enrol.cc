@@ -145,7 +145,7 @@ class Enrolment {
 
 static int add_one(const config::Arguments& arguments) {
   if (arguments.operands().size() != 3) throw Error(ErrorKind::usage, "a camera's id, or --csv, is needed (see --help)");
-  if (arguments.has("certificate") == arguments.has("authority-key") && !arguments.has("certificate"))
+  if (!arguments.has("certificate") && !arguments.has("authority-key"))
     throw Error(ErrorKind::usage, "--certificate or --authority-key is needed (see --help)");
   const Row row{camera_id(arguments.operands()[2]), needed(arguments, "request"), arguments.get("certificate"), needed(arguments, "out")};
   Enrolment enrolment(arguments);
