@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// camera list, show, suspend, resume, set, password, remove, repair: what happens to a camera after its enrolment.
+// camera list, show, seen-at, suspend, resume, set, password, remove, repair: what happens to a camera after its enrolment.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +26,9 @@ static report::Json to_json(const registry::Camera& camera) {
   if (!camera.reason.empty()) json["reason"] = camera.reason;
   if (camera.revoked_at) json["revoked_at"] = rfc3339_ms(*camera.revoked_at);
   if (camera.stolen_at) json["stolen_at"] = rfc3339_ms(*camera.stolen_at);
+  if (camera.expires) json["expires"] = rfc3339(*camera.expires);
+  if (!camera.networks.empty()) json["networks"] = registry::networks_text(camera);
+  if (!camera.services.empty()) json["services"] = registry::services_text(camera);
   return json;
 }
 
@@ -98,24 +101,34 @@ static int change_state(const config::Arguments& arguments, registry::State stat
 static int suspend_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::suspended, arguments.get("reason")); }
 static int resume_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::active, ""); }
 
+static std::vector<registry::Network> networks_of(const std::string& list) {
+  std::vector<registry::Network> networks;
+  for (const auto word : split(list, ' ')) {
+    if (word.empty()) continue;
+    const auto network = registry::Network::parse(word);
+    if (!network) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+static std::vector<std::string> services_of(const std::string& list) {
+  std::vector<std::string> services;
+  for (const auto word : split(list, ' ')) {
+    if (word.empty()) continue;
+    if (!registry::is_service_name(word)) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no PAM service's name");
+    services.emplace_back(word);
+  }
+  return services;
+}
+
 // An empty list takes the restriction away.
 static int set_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   auto camera = changeable_camera(registry, arguments.operands()[2]);
   if (!arguments.has("networks") && !arguments.has("services")) throw Error(ErrorKind::usage, "--networks or --services is needed (see --help)");
-  if (arguments.has("networks")) camera.networks.clear();
-  for (const auto word : split(arguments.get("networks"), ' ')) {
-    if (word.empty()) continue;
-    const auto network = registry::Network::parse(word);
-    if (!network) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
-    camera.networks.push_back(*network);
-  }
-  if (arguments.has("services")) camera.services.clear();
-  for (const auto word : split(arguments.get("services"), ' ')) {
-    if (word.empty()) continue;
-    if (!registry::is_service_name(word)) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no PAM service's name");
-    camera.services.emplace_back(word);
-  }
+  if (arguments.has("networks")) camera.networks = networks_of(arguments.get("networks"));
+  if (arguments.has("services")) camera.services = services_of(arguments.get("services"));
   registry.store(camera);
   fmt::print("camera {} may log in from {} through {}\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
              camera.services.empty() ? "any service" : registry::services_text(camera));

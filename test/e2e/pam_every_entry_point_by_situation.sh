@@ -170,6 +170,27 @@ with_password 'right horse' allowed shutterseal-ftp cam-101 198.51.100.7 authent
 chmod 700 "$server/run/shutterseal-login/failures"
 with_password 'right horse' allowed shutterseal-ftp cam-101 198.51.100.7 authenticate
 
+# ---- the commands that write what PAM reads
+expect 0 'from 203.0.113.0/24 2001:db8:1::/48 through shutterseal-ftp' shutterseal camera set 101 --root "$server" --networks '203.0.113.0/24 2001:db8:1::/48' --services shutterseal-ftp
+expect 0 '^networks: 203.0.113.0/24 2001:db8:1::/48$' shutterseal camera show 101 --root "$server"
+denied shutterseal-sshd cam-101 203.0.113.200 acct_mgmt 'Permission denied' wrong-service
+denied shutterseal-ftp cam-101 198.51.100.7 acct_mgmt 'Permission denied' wrong-network
+allowed shutterseal-ftp cam-101 203.0.113.200 acct_mgmt
+expect 64 'is no network' shutterseal camera set 101 --root "$server" --networks '203.0.113.7/24'
+expect 64 'is no PAM service' shutterseal camera set 101 --root "$server" --services 'a/b'
+expect 64 'is needed' shutterseal camera set 101 --root "$server"
+expect 0 'from anywhere through any service' shutterseal camera set 101 --root "$server" --networks '' --services ''
+allowed shutterseal-sshd cam-101 198.51.100.7 acct_mgmt
+(umask 077 && printf 'a\001b\n' > "$world/bad-password")
+expect 65 'a password is' shutterseal camera password 101 --root "$server" --password-file "$world/bad-password"
+expect 64 'either' shutterseal camera password 101 --root "$server"
+chmod 644 "$world/bad-password"
+expect 77 'open to others' shutterseal camera password 101 --root "$server" --password-file "$world/bad-password"
+shutterseal camera password 101 --root "$server" --out "$world/random" > "$world/pw.log"
+with_password "$(cat "$world/random")" allowed shutterseal-ftp cam-101 198.51.100.7 authenticate
+shutterseal camera password 101 --root "$server" --password-file "$world/password" > "$world/pw.log"
+good
+
 # ---- a registry that is not to be trusted: cameras are denied and the log says why; nobody else notices
 broken() {
   denied shutterseal-sshd cam-101 198.51.100.7 acct_mgmt 'cannot retrieve' broken-registry
