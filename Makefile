@@ -180,12 +180,13 @@ install: all
 	install -D -m 644 $(PAM_MODULE) '$(DESTDIR)$(pamdir)/pam_shutterseal.so'
 	ln -sf /usr/sbin/sshd '$(DESTDIR)$(helperdir)/shutterseal-sshd'
 	install -m 644 README.md ARCHITECTURE.md SECURITY.md NEWS LICENSE '$(DESTDIR)$(docdir)'
-	install -m 644 etc/*.conf etc/sshd/shared-host.conf '$(DESTDIR)$(docdir)/examples'
+	install -m 644 etc/ingestd.conf etc/upload.conf etc/motion.conf etc/sshd/shared-host.conf '$(DESTDIR)$(docdir)/examples'
 	$(call ours,etc/init.d/shutterseal-ingestd,$(docdir)/examples/shutterseal-ingestd.init,755)
 	$(foreach f,$(notdir $(wildcard etc/systemd/*)),$(call ours,etc/systemd/$(f),$(unitdir)/$(f),644) &&) :
 	$(call ours,etc/sysusers.d/shutterseal.conf,$(sysusersdir)/shutterseal.conf,644)
 	$(call ours,etc/tmpfiles.d/shutterseal.conf,$(tmpfilesdir)/shutterseal.conf,644)
 	$(call configuration,etc/sshd/sshd_config,$(sysconfdir)/shutterseal/sshd_config)
+	$(call configuration,etc/limits.conf,$(sysconfdir)/shutterseal/limits.conf)
 	$(call configuration,etc/proftpd/proftpd.conf,$(sysconfdir)/shutterseal/proftpd.conf)
 	$(call configuration,etc/pam.d/shutterseal-sshd,$(sysconfdir)/pam.d/shutterseal-sshd)
 	$(call configuration,etc/pam.d/shutterseal-ftp,$(sysconfdir)/pam.d/shutterseal-ftp)

@@ -3,11 +3,16 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <limits>
 #include <vector>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/text.h"
 #include "src/custody/tool.h"
 
 namespace shutterseal::custody {
@@ -63,6 +68,45 @@ unsigned ensure_camera_account(const CameraId& id, std::optional<unsigned> uid) 
   if (uid && account.uid != *uid)
     throw Error(ErrorKind::data, "the account '" + name + "' has uid " + std::to_string(account.uid) + ", and camera.conf says " + std::to_string(*uid));
   return account.uid;
+}
+
+// The real uid; from the text, because /proc/PID itself belongs to root for processes that hide their memory, as sshd's do.
+static std::optional<unsigned> uid_of_process(const std::string& pid) {
+  static constexpr std::string_view kField = "\nUid:\t";
+  try {
+    const auto status = read_file("/proc/" + pid + "/status", 64 * 1024);
+    const auto text = as_text(status);
+    const auto at = text.find(kField);
+    if (at == std::string_view::npos) return std::nullopt;
+    const auto rest = text.substr(at + kField.size());
+    const auto uid = parse_decimal(rest.substr(0, rest.find('\t')), std::numeric_limits<unsigned>::max());
+    return uid ? std::optional(static_cast<unsigned>(*uid)) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // it ended
+  }
+}
+
+// Not finished in one pass: a process may be starting another.
+static bool kill_all_of(unsigned uid) {
+  bool any = false;
+  for (const auto& name : list_dir(open_dir("/proc").get())) {
+    const auto pid = parse_decimal(name, std::numeric_limits<pid_t>::max());
+    if (!pid || *pid <= 1) continue;
+    // The descriptor first, the question after: a pid that was given to another by then is not signalled.
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(*pid), 0)));
+    if (!process || uid_of_process(name) != uid) continue;
+    any = ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0 || any;
+  }
+  return any;
+}
+
+void end_sessions(const CameraId& id) {
+  const auto account = find_account(id.account());
+  if (!account || account->uid == 0) return;
+  need_root("sessions end");
+  static constexpr int kMostPasses = 10;
+  for (int i = 0; i < kMostPasses && kill_all_of(account->uid); ++i) {
+  }
 }
 
 }  // namespace shutterseal::custody

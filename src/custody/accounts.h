@@ -25,4 +25,7 @@ void ensure_server_accounts();
 // An account of that name outside the cameras' group is somebody else's: Error data. Its uid is returned.
 unsigned ensure_camera_account(const CameraId& id, std::optional<unsigned> uid = std::nullopt);
 
+// Ends every process of the camera's account: sessions of sshd and the FTP server that were let in before. Error permission unless root.
+void end_sessions(const CameraId& id);
+
 }  // namespace shutterseal::custody

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
@@ -81,19 +83,25 @@ static int seen_command(const config::Arguments& arguments) {
 
 // ---- changing ---------------------------------------------------------------------------------------------------------------------
 
-static registry::Camera changeable_camera(const registry::Registry& registry, const std::string& text) {
-  auto camera = enrolled_camera(registry, camera_id(text));
+static void refuse_final(const registry::Camera& camera) {
   if (camera.state == registry::State::revoked || camera.state == registry::State::removed)
     throw Error(ErrorKind::data, "camera " + camera.id.text() + " is " + std::string(state_name(camera.state)) + ": that is final");
-  return camera;
+}
+
+static registry::Camera change(const registry::Registry& registry, const std::string& id, const std::function<void(registry::Camera&)>& how) {
+  return registry.update(camera_id(id), [&](registry::Camera& camera) {
+    refuse_final(camera);
+    how(camera);
+  });
 }
 
 static int change_state(const config::Arguments& arguments, registry::State state, const std::string& reason) {
-  const auto registry = registry_of(arguments);
-  auto camera = changeable_camera(registry, arguments.operands()[2]);
-  camera.state = state;
-  camera.reason = reason;
-  registry.store(camera);
+  const auto camera = change(registry_of(arguments), arguments.operands()[2], [&](registry::Camera& one) {
+    one.state = state;
+    one.reason = reason;
+  });
+  // A session that was let in before would go on as long as it likes.
+  if (state == registry::State::suspended && !is_private_tree(arguments) && !arguments.has("registry")) end_sessions(camera.id);
   fmt::print("camera {} is {}\n", camera.id.text(), state_name(state));
   return 0;
 }
@@ -124,12 +132,13 @@ static std::vector<std::string> services_of(const std::string& list) {
 
 // An empty list takes the restriction away.
 static int set_command(const config::Arguments& arguments) {
-  const auto registry = registry_of(arguments);
-  auto camera = changeable_camera(registry, arguments.operands()[2]);
   if (!arguments.has("networks") && !arguments.has("services")) throw Error(ErrorKind::usage, "--networks or --services is needed (see --help)");
-  if (arguments.has("networks")) camera.networks = networks_of(arguments.get("networks"));
-  if (arguments.has("services")) camera.services = services_of(arguments.get("services"));
-  registry.store(camera);
+  const auto networks = networks_of(arguments.get("networks"));
+  const auto services = services_of(arguments.get("services"));
+  const auto camera = change(registry_of(arguments), arguments.operands()[2], [&](registry::Camera& one) {
+    if (arguments.has("networks")) one.networks = networks;
+    if (arguments.has("services")) one.services = services;
+  });
   fmt::print("camera {} may log in from {} through {}\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
              camera.services.empty() ? "any service" : registry::services_text(camera));
   return 0;
@@ -138,7 +147,8 @@ static int set_command(const config::Arguments& arguments) {
 // Either somebody's choice, in a file, or a random one, into a file: never on a command line, a terminal or in a log.
 static int password_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
-  const auto camera = changeable_camera(registry, arguments.operands()[2]);
+  const auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
+  refuse_final(camera);
   if (arguments.has("password-file") == arguments.has("out")) throw Error(ErrorKind::usage, "either --password-file or --out is needed (see --help)");
   if (arguments.has("out")) refuse_existing(arguments.get("out"));
   const auto password = arguments.has("out") ? registry::random_password() : read_secret_file(arguments.get("password-file"));
@@ -152,20 +162,32 @@ static int password_command(const config::Arguments& arguments) {
 
 // ---- remove, repair ---------------------------------------------------------------------------------------------------------------
 
+// Names without a dot are parcels, and evidence is never deleted; what begins with one was never finished.
+static void refuse_waiting_drops(const std::string& drop, const CameraId& id) {
+  const auto incoming = drop + "/incoming";
+  if (!exists(incoming)) return;
+  const auto names = list_dir(open_dir(incoming).get());
+  if (std::any_of(names.begin(), names.end(), [](const auto& name) { return !name.starts_with('.'); }))
+    throw Error(ErrorKind::temporary, "drops of camera " + id.text() + " are waiting: let the daemon take them first, or move them out of '" + incoming + "'");
+}
+
 // Not revoked: what it sent stays as good as it was. The account and the certificates stay, so that neither uid nor id is ever another's.
+// Cut anywhere, the same command goes on where it stood.
 static int remove_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
-  auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
-  if (camera.state == registry::State::revoked) throw Error(ErrorKind::data, "camera " + camera.id.text() + " is revoked: that is final");
-  const auto parent = paths_of(arguments).drop, drop = parent + "/" + camera.id.account();
-  if (exists(drop) && !list_dir(open_dir(drop + "/incoming").get(), 1).empty())
-    throw Error(ErrorKind::temporary, "drops of camera " + camera.id.text() + " are waiting: let the daemon take them first, or suspend the camera");
-  camera.state = registry::State::removed;  // first: from here on it cannot log in
-  camera.reason = arguments.get("reason");
-  registry.store(camera);
-  registry.forget_logins(camera.id);
-  if (exists(drop)) remove_tree(open_dir(parent).get(), camera.id.account());
-  fmt::print("camera {} is removed; its uid {} stays reserved, and its evidence and certificates stay\n", camera.id.text(), camera.uid);
+  const auto id = enrolled_camera(registry, camera_id(arguments.operands()[2])).id;
+  const auto parent = paths_of(arguments).drop, drop = parent + "/" + id.account();
+  refuse_waiting_drops(drop, id);
+  const auto camera = registry.update(id, [&](registry::Camera& one) {  // first: from here on it cannot log in
+    if (one.state == registry::State::revoked) refuse_final(one);
+    if (one.state != registry::State::removed) one.reason = arguments.get("reason");
+    one.state = registry::State::removed;
+  });
+  if (!is_private_tree(arguments)) end_sessions(id);
+  registry.forget_logins(id);
+  refuse_waiting_drops(drop, id);  // what came in between the two
+  if (exists(drop)) remove_tree(open_dir(parent).get(), id.account());
+  fmt::print("camera {} is removed; its uid {} stays reserved, and its evidence and certificates stay\n", id.text(), camera.uid);
   return 0;
 }
 

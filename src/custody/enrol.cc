@@ -217,12 +217,16 @@ static envelope::Certificate newest_certificate(const registry::Registry& regist
 static int bundle_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   const auto paths = paths_of(arguments);
-  auto camera = enrolled_camera(registry, camera_id(arguments.operands()[2]));
+  const auto id = enrolled_camera(registry, camera_id(arguments.operands()[2])).id;
   const auto out = needed(arguments, "out");
   refuse_existing(out);
-  ++camera.bundle_serial;
-  const auto content = make_bundle(paths, camera, newest_certificate(registry, camera.id), Authority(arguments, read_certificate(paths.authority)));
-  registry.store(camera);  // before the bundle is out: a serial is never used twice
+  const Authority authority(arguments, read_certificate(paths.authority));  // may ask for a passphrase: nothing is held meanwhile
+  BundleFile content;
+  // The serial is stored before the bundle is out: it is never used twice.
+  const auto camera = registry.update(id, [&](registry::Camera& one) {
+    ++one.bundle_serial;
+    content = make_bundle(paths, one, newest_certificate(registry, id), authority);
+  });
   commit_file(out, content.octets, 0644);
   fmt::print("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
   return 0;

@@ -95,7 +95,9 @@ void put_right(const Place& place, bool private_tree) {
   const Fd fd(::open(place.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0) throw_errno("cannot open", place.path);
-  if (!has_type(place, info)) throw Error(ErrorKind::data, "'" + escape_untrusted(place.path, kLongestSubject) + "' is of another type than it must be");
+  // A second name of a file may be somebody's trap: chown and chmod would reach what that name stands for.
+  if (!has_type(place, info) || (place.type == S_IFREG && info.st_nlink > 1))
+    throw Error(ErrorKind::data, "'" + escape_untrusted(place.path, kLongestSubject) + "' is of another type than it must be, or has two names");
   if (private_tree) return;
   // chown clears the setgid bit, so the mode comes last.
   if (::fchown(fd.get(), place.uid, place.gid) != 0 || ::fchmod(fd.get(), place.mode) != 0) throw_errno("cannot set the owner of", place.path);

@@ -25,6 +25,11 @@ void Table::refused(const std::string& probe, bool granted, const std::string& m
   row(probe, "refused", granted ? "granted" : "refused", !granted, mend);
 }
 
+void Table::refused(const std::string& probe, std::optional<bool> granted, const std::string& mend) {
+  if (granted) return refused(probe, *granted, mend);
+  row(probe, "refused", "no connection: nothing is known", false, "are we banned? fail2ban-client status; then ask again from an address of the fleet");
+}
+
 void Table::needed(const std::string& probe, bool granted, const std::string& mend) {
   row(probe, "granted", granted ? "granted" : "refused", granted, mend);
 }
@@ -40,10 +45,11 @@ Findings examine(const Patient& patient, const std::function<void(const std::str
   if (patient.target.is_ftp) {
     probe_ftp(patient, table);
   } else {
+    // With the camera's key first: that login makes our address the fleet's, and the failed ones that follow get nobody banned.
     probe_ssh_offer(patient, table);
-    probe_ssh_login(patient, table);
-    probe_ssh_channels(patient, table);
     probe_sftp(patient, table);
+    probe_ssh_channels(patient, table);
+    probe_ssh_login(patient, table);
   }
   probe_ban(patient, table);  // last: afterwards the address may be shut out
   return table.take();

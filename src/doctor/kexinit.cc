@@ -11,7 +11,7 @@
 namespace shutterseal::doctor {
 
 static constexpr std::size_t kLongestPacket = 35'000;  // RFC 4253 section 6.1
-static constexpr std::size_t kLongestLine = 255, kMostLines = 50;
+static constexpr std::size_t kLongestLine = 255, kMostLines = 10;
 static constexpr std::uint8_t kKexInit = 20;
 static constexpr std::size_t kCookie = 16;
 

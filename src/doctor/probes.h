@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "src/doctor/doctor.h"
 #include "src/doctor/ssh.h"
@@ -15,6 +16,7 @@ class Table {
   explicit Table(const std::function<void(const std::string&)>& progress) : progress_(progress) {}
   // A question whose good answer is "no": `granted` tells whether the server said yes.
   void refused(const std::string& probe, bool granted, const std::string& mend);
+  void refused(const std::string& probe, std::optional<bool> granted, const std::string& mend);  // nothing: it could not even be asked
   // A question whose good answer is "yes".
   void needed(const std::string& probe, bool granted, const std::string& mend);
   void row(const std::string& probe, const std::string& expected, const std::string& found, bool holds, const std::string& mend);

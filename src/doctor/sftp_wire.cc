@@ -3,6 +3,8 @@
 
 #include <libssh2.h>
 
+#include "src/base/time.h"
+
 namespace shutterseal::doctor {
 
 static constexpr std::uint32_t kVersion = 3;
@@ -74,30 +76,31 @@ bool SftpWire::send(ByteView packet) {
   return true;
 }
 
-static bool read_exactly(_LIBSSH2_CHANNEL* channel, Bytes& octets) {
+static bool read_exactly(_LIBSSH2_CHANNEL* channel, Bytes& octets, std::int64_t until) {
   for (std::size_t at = 0; at < octets.size();) {
     const auto got = libssh2_channel_read(channel, reinterpret_cast<char*>(octets.data()) + at, octets.size() - at);
-    if (got <= 0) return false;
+    if (got <= 0 || monotonic_ms() > until) return false;
     at += static_cast<std::size_t>(got);
   }
   return true;
 }
 
 std::optional<Bytes> SftpWire::receive() {
+  const auto until = monotonic_ms() + timeout_ms_;
   Bytes head(4);
-  if (!read_exactly(channel_.get(), head)) return std::nullopt;
+  if (!read_exactly(channel_.get(), head, until)) return std::nullopt;
   ByteView rest(head);
   const auto size = take_number(rest);
   if (!size || *size == 0 || *size > kLargestPacket) return std::nullopt;
   Bytes packet(*size);
-  if (!read_exactly(channel_.get(), packet)) return std::nullopt;
+  if (!read_exactly(channel_.get(), packet, until)) return std::nullopt;
   return packet;
 }
 
 std::optional<SftpWire> SftpWire::open(Ssh& ssh) {
   auto channel = ssh.channel();
   if (!channel || libssh2_channel_subsystem(channel.get(), "sftp") != 0) return std::nullopt;
-  SftpWire wire(std::move(channel));
+  SftpWire wire(std::move(channel), ssh.timeout_ms());
   Bytes hello{kInit, 0, 0, 0, kVersion};
   if (!wire.send(hello)) return std::nullopt;
   const auto answer = wire.receive();

@@ -49,10 +49,11 @@ class SftpWire {
   [[nodiscard]] bool opens(const std::string& path, std::uint32_t flags);
 
  private:
-  explicit SftpWire(Channel channel) : channel_(std::move(channel)) {}
+  SftpWire(Channel channel, std::int64_t timeout_ms) : channel_(std::move(channel)), timeout_ms_(timeout_ms) {}
   [[nodiscard]] bool send(ByteView packet);
   [[nodiscard]] std::optional<Bytes> receive();
   Channel channel_;
+  std::int64_t timeout_ms_;
   std::uint32_t id_ = 0;
 };
 

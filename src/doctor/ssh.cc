@@ -6,6 +6,7 @@
 #include <array>
 
 #include "src/base/error.h"
+#include "src/base/time.h"
 #include "src/envelope/keys.h"
 
 namespace shutterseal::doctor {
@@ -24,7 +25,7 @@ std::optional<Ssh> Ssh::open(const std::string& host, unsigned port, const std::
   if (started != 0) throw Error(ErrorKind::internal, "libssh2 does not start");
   auto tcp = Tcp::connect(host, port, from, timeout_ms);
   if (!tcp) return std::nullopt;
-  Ssh ssh(std::move(*tcp));
+  Ssh ssh(std::move(*tcp), timeout_ms);
   ssh.session_.reset(libssh2_session_init());
   if (!ssh.session_) throw std::bad_alloc();
   libssh2_session_set_timeout(ssh.session_.get(), static_cast<long>(timeout_ms));
@@ -61,10 +62,12 @@ bool Ssh::login_with_password(const std::string& user, const std::string& passwo
 
 Channel Ssh::channel() { return Channel(libssh2_channel_open_session(session_.get())); }
 
-static std::string read_all(_LIBSSH2_CHANNEL* channel) {
+// libssh2's own timeout is of each read: one octet at a time would hold us for ever.
+static std::string read_all(_LIBSSH2_CHANNEL* channel, std::int64_t timeout_ms) {
+  const auto until = monotonic_ms() + timeout_ms;
   std::string text;
   std::array<char, 4096> buffer{};
-  while (text.size() < kMostOutput) {
+  while (text.size() < kMostOutput && monotonic_ms() < until) {
     const auto got = libssh2_channel_read(channel, buffer.data(), buffer.size());
     if (got <= 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(got));
@@ -84,14 +87,14 @@ bool Ssh::gives_shell() {
   if (!open || libssh2_channel_shell(open.get()) != 0) return false;
   if (libssh2_channel_write(open.get(), kLine.data(), kLine.size()) < 0) return false;
   static_cast<void>(libssh2_channel_send_eof(open.get()));
-  return read_all(open.get()).find("doctor42") != std::string::npos;
+  return read_all(open.get(), timeout_ms_).find("doctor42") != std::string::npos;
 }
 
 bool Ssh::runs(const std::string& command, const std::string& answer) {
   const auto open = channel();
   if (!open || libssh2_channel_exec(open.get(), command.c_str()) != 0) return false;
   static_cast<void>(libssh2_channel_send_eof(open.get()));
-  return read_all(open.get()).find(answer) != std::string::npos;
+  return read_all(open.get(), timeout_ms_).find(answer) != std::string::npos;
 }
 
 bool Ssh::takes_agent() {

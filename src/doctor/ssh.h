@@ -34,6 +34,7 @@ class Ssh {
   [[nodiscard]] bool login_with_password(const std::string& user, const std::string& password);
 
   [[nodiscard]] Channel channel();
+  [[nodiscard]] std::int64_t timeout_ms() const { return timeout_ms_; }
   // Each: does the server say yes?
   [[nodiscard]] bool gives_terminal();
   [[nodiscard]] bool gives_shell();           // a command line that computes
@@ -44,8 +45,9 @@ class Ssh {
   [[nodiscard]] bool listens_for_us();
 
  private:
-  explicit Ssh(Tcp tcp) : tcp_(std::move(tcp)) {}
+  Ssh(Tcp tcp, std::int64_t timeout_ms) : tcp_(std::move(tcp)), timeout_ms_(timeout_ms) {}
   Tcp tcp_;
+  std::int64_t timeout_ms_;
   std::unique_ptr<_LIBSSH2_SESSION, SessionEnd> session_;
 };
 

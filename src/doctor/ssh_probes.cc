@@ -54,25 +54,36 @@ static void probe_pin(const Patient& patient, const Ssh& ssh, Table& table) {
             "this is another server, or server.conf and the bundles need its pin: shutterseal camera bundle");
 }
 
-// A fresh connection each: a server may hang up after a failure.
-static bool enters_with_password(const Patient& patient, const std::string& user, const std::string& password) {
+// A fresh connection each: a server may hang up after a failure. Nothing: no connection.
+static std::optional<bool> enters_with_password(const Patient& patient, const std::string& user, const std::string& password) {
   auto ssh = connect(patient);
-  return ssh && ssh->login_with_password(user, password);
+  return ssh ? std::optional(ssh->login_with_password(user, password)) : std::nullopt;
+}
+
+static std::optional<bool> either(std::optional<bool> one, std::optional<bool> other) {
+  if (!one || !other) return std::nullopt;
+  return *one || *other;
+}
+
+static std::string methods_of(const Patient& patient, const std::string& user) {
+  auto ssh = connect(patient);
+  if (!ssh) return "no connection";
+  const auto methods = ssh->methods(user);
+  return methods.empty() ? "none at all" : methods;
 }
 
 static void probe_methods(const Patient& patient, Table& table) {
   const std::string user = patient.user.empty() ? kNobody : patient.user;
-  auto ssh = connect(patient);
-  const auto methods = ssh ? ssh->methods(user) : "";
-  table.refused("ssh-login-none", methods == "none", "sshd_config: PermitEmptyPasswords no, AuthenticationMethods publickey");
-  table.row("ssh-login-methods", "publickey", methods.empty() ? "none at all" : methods, methods == "publickey",
+  const auto methods = methods_of(patient, user);
+  table.refused("ssh-login-none", methods == "no connection" ? std::nullopt : std::optional(methods == "none"), "sshd_config: PermitEmptyPasswords no, AuthenticationMethods publickey");
+  table.row("ssh-login-methods", "publickey", methods, methods == "publickey",
             "sshd_config: AuthenticationMethods publickey, PasswordAuthentication no, KbdInteractiveAuthentication no");
-  auto other = connect(patient);
-  const auto others = other ? other->methods(kNobody) : "";
-  table.row("ssh-unknown-user-looks-alike", methods, others, others == methods, "sshd_config: the same AuthenticationMethods for all, outside of any Match");
-  table.refused("ssh-login-password", enters_with_password(patient, user, "password") || enters_with_password(patient, user, ""),
+  const auto others = methods_of(patient, kNobody);
+  table.row("ssh-unknown-user-looks-alike", methods, others, others == methods && methods != "no connection",
+            "sshd_config: the same AuthenticationMethods for all, outside of any Match");
+  table.refused("ssh-login-password", either(enters_with_password(patient, user, "password"), enters_with_password(patient, user, "")),
                 "sshd_config: PasswordAuthentication no");
-  table.refused("ssh-login-anonymous", enters_with_password(patient, "anonymous", "") || enters_with_password(patient, "ftp", "ftp@example.org"),
+  table.refused("ssh-login-anonymous", either(enters_with_password(patient, "anonymous", ""), enters_with_password(patient, "ftp", "ftp@example.org")),
                 "sshd_config: AllowGroups shutterseal-cameras");
 }
 

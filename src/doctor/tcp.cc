@@ -11,6 +11,7 @@
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/base/time.h"
 
 namespace shutterseal::doctor {
 
@@ -53,34 +54,40 @@ std::optional<Tcp> Tcp::connect(const std::string& host, unsigned port, const st
   return std::nullopt;
 }
 
-bool Tcp::wait(short events) {
+bool Tcp::wait(short events, std::int64_t until) const {
   pollfd waited{fd_.get(), events, 0};
-  return ::poll(&waited, 1, static_cast<int>(timeout_ms_)) == 1;
+  const auto left = until - monotonic_ms();
+  return left > 0 && ::poll(&waited, 1, static_cast<int>(left)) == 1;
 }
 
 bool Tcp::write(ByteView bytes) {
+  const auto until = monotonic_ms() + timeout_ms_;
   while (!bytes.empty()) {
     const auto put = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (put > 0) bytes = bytes.subspan(static_cast<std::size_t>(put));
-    if (put < 0 && (errno != EAGAIN || !wait(POLLOUT))) return false;
+    if (put < 0 && (errno != EAGAIN || !wait(POLLOUT, until))) return false;
   }
   return true;
 }
 
-std::optional<Bytes> Tcp::read_exactly(std::size_t size) {
+std::optional<Bytes> Tcp::read_until(std::size_t size, std::int64_t until) {
   Bytes bytes(size);
   for (std::size_t at = 0; at < size;) {
     const auto got = ::recv(fd_.get(), bytes.data() + at, size - at, 0);
-    if (got == 0 || (got < 0 && (errno != EAGAIN || !wait(POLLIN)))) return std::nullopt;
+    if (got == 0 || (got < 0 && (errno != EAGAIN || !wait(POLLIN, until)))) return std::nullopt;
     if (got > 0) at += static_cast<std::size_t>(got);
+    if (monotonic_ms() > until) return std::nullopt;
   }
   return bytes;
 }
 
+std::optional<Bytes> Tcp::read_exactly(std::size_t size) { return read_until(size, monotonic_ms() + timeout_ms_); }
+
 std::optional<std::string> Tcp::read_line(std::size_t limit) {
+  const auto until = monotonic_ms() + timeout_ms_;
   std::string line;
   while (line.size() < limit) {
-    const auto octet = read_exactly(1);
+    const auto octet = read_until(1, until);
     if (!octet) return std::nullopt;
     if (octet->front() == '\n') return line;
     line += static_cast<char>(octet->front());

@@ -25,9 +25,10 @@ class Tcp {
 
  private:
   Tcp(Fd fd, std::int64_t timeout_ms) : fd_(std::move(fd)), timeout_ms_(timeout_ms) {}
-  [[nodiscard]] bool wait(short events);
+  [[nodiscard]] bool wait(short events, std::int64_t until) const;
+  [[nodiscard]] std::optional<Bytes> read_until(std::size_t size, std::int64_t until);
   Fd fd_;
-  std::int64_t timeout_ms_;
+  std::int64_t timeout_ms_;  // of each call as a whole: a server that drips does not hold us
 };
 
 }  // namespace shutterseal::doctor

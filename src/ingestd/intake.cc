@@ -42,8 +42,8 @@ std::vector<std::string> Intake::names(const Turn& turn, std::size_t most) {
   for (auto& name : list_dir(dir.get(), kMostListed)) {
     if (!name.starts_with('.')) {
       found.push_back(std::move(name));
-    } else if (name.ends_with(".part")) {
-      remove_if_old(dir.get(), name, context_.settings.part_age_ms);  // never judged, and the camera still has what was cut
+    } else {
+      remove_if_old(dir.get(), name, context_.settings.part_age_ms);  // never finished, never judged, and the camera still has what was cut
     }
   }
   std::sort(found.begin(), found.end());

@@ -34,7 +34,8 @@ Owner owner_of(const std::string& user) {
   if (!account) return camera_form ? Owner::camera : Owner::somebody;
   if (account->pw_uid == 0) return Owner::somebody;
   const auto group = look_up<::group>(kGroup, buffer, ::getgrnam_r);
-  return group && account->pw_gid == group->gr_gid ? Owner::camera : Owner::somebody;
+  if (!group) return camera_form ? Owner::camera : Owner::somebody;
+  return account->pw_gid == group->gr_gid ? Owner::camera : Owner::somebody;
 }
 
 }  // namespace shutterseal::pam

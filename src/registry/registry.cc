@@ -244,8 +244,13 @@ void Registry::add_certificate(const CameraId& id, const std::string& fingerprin
   commit_file(folder_of(dir_, id) + "/signing/" + fingerprint_hex + ".pem", as_bytes(pem), 0640);
 }
 
-void Registry::store(const Camera& camera) const {
-  replace_file(folder_of(dir_, camera.id) + "/camera.conf", as_bytes(format_camera(camera)), 0640);
+Camera Registry::update(const CameraId& id, const std::function<void(Camera&)>& change) const {
+  const auto lock = FileLock::wait(dir_ + "/.lock");
+  auto camera = find(id);
+  if (!camera) throw Error(ErrorKind::unknown, "camera " + id.text() + " is not enrolled");
+  change(*camera);
+  replace_file(folder_of(dir_, id) + "/camera.conf", as_bytes(format_camera(*camera)), 0640);
+  return std::move(*camera);
 }
 
 void Registry::set_password(const CameraId& id, const std::string& hash) const {

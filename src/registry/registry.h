@@ -4,6 +4,7 @@
 // read it through this code; any configuration tool can roll it out. Certificates are opaque bytes here (no OpenSSL: the PAM module links this).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,7 +63,9 @@ class Registry {
   // reader sees half a camera. Error cannot_create when the id is taken.
   void enrol(const Camera& camera, std::string_view ssh_public_key, const std::string& fingerprint_hex, std::string_view certificate_pem) const;
   void add_certificate(const CameraId& id, const std::string& fingerprint_hex, std::string_view pem) const;
-  void store(const Camera& camera) const;  // replaces camera.conf
+  // Reads camera.conf, lets `change` alter it and replaces it, under the registry's lock: two commands at once, one of them perhaps at a
+  // prompt, must not undo each other's words. Nothing is written when `change` throws. Not enrolled: Error unknown. Gives the new state.
+  Camera update(const CameraId& id, const std::function<void(Camera&)>& change) const;
   void set_password(const CameraId& id, const std::string& hash) const;
   void forget_logins(const CameraId& id) const;  // no SSH key, no password
 

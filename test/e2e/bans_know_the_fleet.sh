@@ -117,6 +117,11 @@ for jail in sshd pam; do if in_set $jail banned4 127.0.0.73; then fail "logger(1
 # Failed logins never suspend a camera.
 for _ in 1 2 3 4 5 6; do try_login 127.0.0.1 cam-101; done
 grep -q 'state = active' "$root/etc/shutterseal/cameras/cam-101/camera.conf" || fail "failed logins suspended a camera"
+# A name longer than any is a failure like another.
+for _ in 1 2 3; do in_machine curl -s --interface 127.0.0.74 --ssl-reqd --cacert /opt/test/tls/tls-ca.pem -u "$(head -c 900 /dev/zero | tr '\0' A):x" ftp://127.0.0.1/ > "$world/curl" 2>&1 || true; done
+until_inside "a guesser of long names is not banned" sh -c 'nft list set inet shutterseal-ftp banned4 | grep -q 127.0.0.74'
+# A doctor with a camera's key is not banned by its own questions.
+in_machine shutterseal doctor sftp://127.0.0.1:2022/ --camera 101 --key /opt/test/stolen-101 > "$world/doctor" || { cat "$world/doctor"; fail "the doctor finds a good server wrong"; }
 # The doctor sees the same from outside, at the price of one address.
 expect 0 'ban .* holds .*banned after' in_machine shutterseal doctor sftp://127.0.0.1:2022/ --ban-test 127.0.0.99
 in_machine fail2ban-client stop > "$world/stop"

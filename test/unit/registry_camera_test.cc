@@ -33,10 +33,10 @@ TEST_CASE("a change of state is seen by its stamp") {
   const Registry registry(scratch.path);
   registry.enrol(camera("101"), "", "aa", "");
   const auto before = registry.stamp(*CameraId::parse("101"));
-  auto changed = camera("101");
-  changed.state = State::suspended;
-  changed.reason = "lens broken";
-  registry.store(changed);
+  const auto changed = registry.update(*CameraId::parse("101"), [](Camera& one) {
+    one.state = State::suspended;
+    one.reason = "lens broken";
+  });
   CHECK(registry.stamp(changed.id) != before);
   CHECK(registry.find(changed.id)->reason == "lens broken");
 }
