@@ -23,6 +23,7 @@
 namespace shutterseal::custody {
 
 static constexpr std::size_t kLargestInstalled = 256 * 1024 * 1024;
+static const char* const kLimits = "session required pam_limits.so conf=/etc/shutterseal/limits.conf";
 static const char* const kRepair = "shutterseal camera repair";
 
 struct Fault {
@@ -201,8 +202,8 @@ static Faults check_all(const ServerPaths& paths) {
   check_manifest(faults);
   check_registry(paths, faults);
   check_sshd(paths, faults);
-  check_pam("/etc/pam.d/shutterseal-sshd", {"auth requisite pam_deny.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so"}, faults);
-  check_pam("/etc/pam.d/shutterseal-ftp", {"auth required pam_shutterseal.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so"}, faults);
+  check_pam("/etc/pam.d/shutterseal-sshd", {"auth requisite pam_deny.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
+  check_pam("/etc/pam.d/shutterseal-ftp", {"auth required pam_shutterseal.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
   check_ftp(paths, faults);
   check_fail2ban(faults);
   return faults;

@@ -19,13 +19,14 @@ static std::vector<config::Option> options() {
 }
 
 static int serve(const Context& context, bool once, bool foreground) {
+  StopSignal stop_signal;  // first: a signal to reload or stop must never meet its default while we start
   if (!exists(context.paths.receipt_key))
     throw Error(ErrorKind::config, "no receipt key '" + context.paths.receipt_key + "': run 'shutterseal init' first");
   make_dirs(context.paths.run_dir, 0750);
   const auto lock = FileLock::try_lock(context.paths.run_dir + "/ingestd.lock");
   if (!lock) throw Error(ErrorKind::temporary, "another shutterseal-ingestd is running");
-  StopSignal stop_signal;
   const Log log(kProgram, foreground, context.settings.log_level);
+  Verifier(context.settings.picture_limit).prove();  // before anything is taken
   log.info(LogLine("started"));
   Daemon daemon(context, log, stop_signal, once ? Patience::give_up : Patience::wait);
   if (once)
@@ -51,8 +52,10 @@ static int run(int argc, char** argv) {
   const auto context = load_context(arguments);
   if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
   if (arguments.has("dump")) return 0;
-  Verifier(context.settings.picture_limit).prove();  // before anything is taken, and for -t: a sandbox that is too tight is a mistake of configuration
-  if (arguments.has("test")) return 0;
+  if (arguments.has("test")) {
+    Verifier(context.settings.picture_limit).prove();  // a sandbox that is too tight is a mistake of configuration
+    return 0;
+  }
   return serve(context, arguments.has("once"), arguments.has("foreground"));
 }
 

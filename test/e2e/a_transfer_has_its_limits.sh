@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016
 # SPDX-License-Identifier: Apache-2.0
 # A server that takes the connection and says nothing, one that falls silent in the middle, an upload that takes too long, a cap on bandwidth, SIGTERM
 # in the middle: each ends as the configuration says, nothing is lost, and the next try arrives, once.

@@ -10,7 +10,7 @@ need_machine "$@"
 make_machine
 # The shipped watchdog waits 90 seconds: the test does not.
 mkdir -p "$root/etc/systemd/system/shutterseal-ingestd.service.d"
-printf '[Service]\nWatchdogSec=2s\n' > "$root/etc/systemd/system/shutterseal-ingestd.service.d/test.conf"
+printf '[Service]\nWatchdogSec=5s\n' > "$root/etc/systemd/system/shutterseal-ingestd.service.d/test.conf"
 boot_machine
 # shellcheck disable=SC2119
 set_up_server
@@ -60,8 +60,12 @@ in_machine systemctl stop shutterseal-ingestd.service
 
 # Without systemd: the example of an init script.
 init=/usr/share/doc/shutterseal/examples/shutterseal-ingestd.init
+started_lines() { in_machine journalctl --no-pager -t shutterseal-ingestd | grep -c started; }
+before=$(started_lines)
 in_machine $init start || fail "the init script does not start"
 until_inside "the init script's daemon does not run" $init status
+tries=0
+until [ "$(started_lines)" -gt "$before" ]; do tries=$((tries + 1)); [ $tries -lt 100 ] || fail "the init script's daemon says nothing"; sleep 0.1; done
 in_machine $init reload || fail "the init script does not reload"
 picture_in_machine 101 4
 upload_in_machine 101

@@ -117,7 +117,9 @@ enrol_in_machine() {
   done
 }
 picture_in_machine() { make_jpeg "$root/opt/test/camera-$1/var/lib/motion/picture-$2.jpg" 20000 && touch -d '1 minute ago' "$root/opt/test/camera-$1/var/lib/motion/picture-$2.jpg"; }
-upload_in_machine() { in_machine shutterseal-upload run --root "/opt/test/camera-$1" --passphrase-file /opt/test/passphrase; }
+upload_in_machine() {
+  in_machine shutterseal-upload run --root "/opt/test/camera-$1" --passphrase-file /opt/test/passphrase || { status=$?; [ -z "${SAY_WHY:-}" ] || in_machine journalctl --no-pager -n 60; return $status; }
+}
 stored_in_machine() { find "$root/var/lib/shutterseal/evidence" -name '*.p7m' -path "*/cam-$1/*" 2> /dev/null | wc -l; }
 # ssh as an attacker would: from an address, with a key, as a name.
 ssh_from() {
