@@ -37,6 +37,11 @@ static Fd notes_dir(const std::string& path, mode_t mode) {
 }
 
 void Logins::note_login(const Address& address, const CameraId& id) const {
+  const auto fleet = notes_dir(dir_ + "/fleet", 0755);
+  struct stat info {};
+  // Each folder below counts as a link of the one above, on tmpfs as on ext4.
+  if (::fstat(fleet.get(), &info) != 0) throw_errno("cannot note", id.account());
+  if (info.st_nlink >= most_sites_ + 2 && !exists(dir_ + "/fleet/" + site_of(address))) return;
   const auto fd = open_note(notes_dir(dir_ + "/fleet/" + site_of(address), 0755).get(), id.account(), O_WRONLY);
   if (::futimens(fd.get(), nullptr) != 0) throw_errno("cannot note", id.account());
 }

@@ -15,7 +15,8 @@ namespace shutterseal::registry {
 
 class Logins {
  public:
-  explicit Logins(std::string dir) : dir_(std::move(dir)) {}
+  // `most_sites`: beyond so many no new site is noted, so that a stolen camera with a large network cannot fill /run.
+  explicit Logins(std::string dir, std::uint64_t most_sites = 50'000) : dir_(std::move(dir)), most_sites_(most_sites) {}
 
   // fleet/SITE/cam-ID, its mtime the time of the last login. SITE is the address, of IPv6 its /64: what one customer has.
   void note_login(const Address& address, const CameraId& id) const;
@@ -28,6 +29,7 @@ class Logins {
 
  private:
   std::string dir_;
+  std::uint64_t most_sites_;
 };
 
 }  // namespace shutterseal::registry

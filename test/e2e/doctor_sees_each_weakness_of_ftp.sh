@@ -16,28 +16,13 @@ for id in 101 102; do in_machine shutterseal camera password $id --out /opt/test
 for id in 101 102; do echo receipt > "$root/srv/shutterseal/drop/cam-$id/receipts/receipt.p7m"; in_machine chown shutterseal:shutterseal-cameras /srv/shutterseal/drop/cam-$id/receipts/receipt.p7m; in_machine chmod 640 /srv/shutterseal/drop/cam-$id/receipts/receipt.p7m; done
 config=$root/etc/shutterseal/proftpd.conf
 cp "$config" "$world/good"
-restart_ftp() { in_machine systemctl reset-failed shutterseal-ftp.service; in_machine systemctl restart shutterseal-ftp.service || { in_machine journalctl --no-pager -n 20; fail "does not start: $*"; }; until_inside "no FTP server" sh -c 'ss -lnt | grep -q ":21 "'; }
+# The probes' own wrong passwords would slow the next ones.
+restart() { rm -rf "$root/run/shutterseal-login/failures"; in_machine systemctl reset-failed shutterseal-ftp.service; in_machine systemctl restart shutterseal-ftp.service || { in_machine journalctl --no-pager -n 20; fail "does not start: $*"; }; until_inside "no FTP server" sh -c 'ss -lnt | grep -q ":21 "'; }
 doctor() {
   in_machine shutterseal doctor ftps://127.0.0.1/ --camera 101 --password-file /opt/test/password-101 --other 102 --tls-authority "${ca:-/opt/test/tls/tls-ca.pem}" --json > "$world/found" 2> "$world/doctor.log"
 }
-broken() { sed -n 's/.*"probe":"\([^"]*\)".*/\1/p' "$world/broken" | sort | tr '\n' ' '; }
-probes=0
-weak() {
-  wanted=$1
-  shift
-  for change; do sed -i "$change" "$config"; done
-  restart_ftp "$*"
-  rm -rf "$root/run/shutterseal-login/failures"  # the probes' own wrong passwords would slow the next ones
-  set +e
-  doctor
-  status=$?
-  set -e
-  grep '"holds":false' "$world/found" | grep '"tried":true' > "$world/broken" || true
-  probes=$((probes + 1))
-  [ -z "${SHOW:-}" ] || { echo "weak '$(broken)'  $*"; cp "$world/good" "$config"; return 0; }
-  if [ $status -ne 1 ] || [ "$(broken)" != "$wanted " ]; then cat "$world/doctor.log" "$world/broken"; fail "'$*': status $status, broken: '$(broken)', not '$wanted'"; fi
-  cp "$world/good" "$config"
-}
+# shellcheck source=test/lib/weakness.sh
+. "$project/test/lib/weakness.sh"
 doctor || { cat "$world/found" "$world/doctor.log"; fail "the shipped server does not hold"; }
 [ "$(wc -l < "$world/found")" -ge 20 ] || fail "only $(wc -l < "$world/found") probes"
 expect 0 '^[0-9]* hold, 0 broken, [1-9][0-9]* not tried$' in_machine shutterseal doctor ftps://127.0.0.1/ --tls-authority /opt/test/tls/tls-ca.pem
@@ -67,7 +52,7 @@ names() {
   for probe; do grep '"holds":false' "$world/found" | grep '"tried":true' | grep -q "\"probe\":\"$probe\"" || { cat "$world/found"; fail "$probe holds"; }; done
 }
 sed -i 's,^# Logs: .*,<Anonymous /srv/shutterseal>\nUser nobody\nGroup nogroup\nUserAlias anonymous nobody\nAuthAliasOnly on\n<Limit LOGIN>\nAllowAll\n</Limit>\n</Anonymous>,' "$config"
-restart_ftp anonymous
+restart anonymous
 names "an anonymous server" ftp-login-anonymous
 in_machine systemctl stop shutterseal-ftp.service
 mkdir "$root/opt/test/vsftpd"

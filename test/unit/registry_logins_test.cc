@@ -26,6 +26,17 @@ TEST_CASE("cameras are seen at their address, of IPv6 in their /64, and nowhere 
   CHECK(logins.seen_at(at("198.51.100.7"), now_ms() + 60'000).empty());
 }
 
+TEST_CASE("beyond the bound no new site is noted, and a known one still is") {
+  const Scratch scratch;
+  const Logins logins(scratch.path, 2);
+  logins.note_login(at("198.51.100.1"), id("1"));
+  logins.note_login(at("198.51.100.2"), id("1"));
+  logins.note_login(at("198.51.100.3"), id("1"));
+  logins.note_login(at("198.51.100.2"), id("2"));
+  CHECK(logins.seen_at(at("198.51.100.3"), 0).empty());
+  CHECK(logins.seen_at(at("198.51.100.2"), 0).size() == 2);
+}
+
 TEST_CASE("failures are counted by name, forgotten on success and with time, and bounded") {
   const Scratch scratch;
   const Logins logins(scratch.path);
