@@ -75,7 +75,7 @@ else
 fi
 
 # Debian's vsftpd, to be shown wanting: its package conflicts with ProFTPD's, so it is fetched and not installed.
-if [ "${1:-build}" = check ] || [ "${1:-build}" = bench ]; then
+if [ "${1:-build}" = check ]; then
   store=$here/${BUILD:-build}/packages
   case ${BUILD:-build} in /*) store=$BUILD/packages ;; esac
   if ! ls "$store"/vsftpd_*.deb > /dev/null 2>&1; then

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -118,6 +119,17 @@ std::vector<std::string> list_dir(int dir, std::size_t limit) {
     names.push_back(name);
     if (limit != 0 && names.size() == limit) return names;
   }
+}
+
+std::vector<GuardedFile> read_guarded_files(const std::string& directory, std::string_view suffix, std::size_t limit) {
+  auto names = list_dir(open_dir(directory).get());
+  std::sort(names.begin(), names.end());
+  std::vector<GuardedFile> files;
+  for (const auto& name : names) {
+    const auto path = directory + "/" + name;
+    if (name.ends_with(suffix) && !name.starts_with('.')) files.push_back({path, read_guarded_file(path, limit, Secrecy::trusted)});
+  }
+  return files;
 }
 
 void write_all(int fd, ByteView bytes, const std::string& name) {

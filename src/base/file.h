@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/base/bytes.h"
@@ -32,12 +33,17 @@ void make_dirs(const std::string& path, mode_t mode);                 // mkdir -
 enum class Secrecy { trusted, secret };
 [[nodiscard]] Bytes read_guarded_file(const std::string& path, std::size_t limit, Secrecy secrecy);
 [[nodiscard]] Fd open_guarded_dir(const std::string& path);  // the same of a directory: only its owner or root may add names to it
+// Every file of a trusted directory whose name ends so, in name order; hidden names are unfinished and left out. Each as above.
+struct GuardedFile {
+  std::string path;
+  Bytes content;
+};
+[[nodiscard]] std::vector<GuardedFile> read_guarded_files(const std::string& directory, std::string_view suffix, std::size_t limit);
 // Names in a directory, without "." and "..", in no order; `limit` bounds what one pass of a hostile directory costs (0: none).
 [[nodiscard]] std::vector<std::string> list_dir(int dir, std::size_t limit = 0);
 // Everything of `bytes` at the descriptor's position; short writes are continued, errors throw.
 void write_all(int fd, ByteView bytes, const std::string& name);
 void unlink_at(int dir, const std::string& name);  // ENOENT is fine: an earlier try may have done it
-
 void remove_tree(int dir, const std::string& name);  // a directory and all below; symbolic links are removed, not followed
 
 // The one hostile open: O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, then fstat. What a peer put there is a value, not an Error:

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
@@ -19,12 +17,7 @@ namespace shutterseal::custody {
 static std::vector<envelope::TlsAuthority> tls_authorities(const ServerPaths& paths) {
   std::vector<envelope::TlsAuthority> all;
   if (!exists(paths.tls_authorities)) return all;
-  auto names = list_dir(open_dir(paths.tls_authorities).get());
-  std::sort(names.begin(), names.end());
-  for (const auto& name : names) {
-    const auto path = paths.tls_authorities + "/" + name;
-    if (name.ends_with(".pem")) all.push_back(envelope::TlsAuthority::from_pem(read_guarded_file(path, kLargestPem, Secrecy::trusted), path));
-  }
+  for (const auto& file : read_guarded_files(paths.tls_authorities, ".pem", kLargestPem)) all.push_back(envelope::TlsAuthority::from_pem(file.content, file.path));
   return all;
 }
 

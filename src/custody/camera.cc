@@ -52,7 +52,7 @@ static int show_command(const config::Arguments& arguments) {
   auto json = to_json(enrolled_camera(registry, id));
   json["ssh_key"] = registry.authorized_key(id);
   for (const auto& file : registry.signing_certificates(id)) {
-    const auto certificate = envelope::Certificate::from_pem(file.pem, file.path);
+    const auto certificate = envelope::Certificate::from_pem(file.content, file.path);
     json["certificates"].push_back({{"fingerprint", certificate.fingerprint.hex()}, {"not_after", rfc3339(certificate.not_after)}});
   }
   if (arguments.has("json")) {
@@ -84,7 +84,7 @@ static int seen_command(const config::Arguments& arguments) {
 // ---- changing ---------------------------------------------------------------------------------------------------------------------
 
 static void refuse_final(const registry::Camera& camera) {
-  if (camera.state == registry::State::revoked || camera.state == registry::State::removed)
+  if (is_final(camera.state))
     throw Error(ErrorKind::data, "camera " + camera.id.text() + " is " + std::string(state_name(camera.state)) + ": that is final");
 }
 
@@ -109,32 +109,15 @@ static int change_state(const config::Arguments& arguments, registry::State stat
 static int suspend_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::suspended, arguments.get("reason")); }
 static int resume_command(const config::Arguments& arguments) { return change_state(arguments, registry::State::active, ""); }
 
-static std::vector<registry::Network> networks_of(const std::string& list) {
-  std::vector<registry::Network> networks;
-  for (const auto word : split(list, ' ')) {
-    if (word.empty()) continue;
-    const auto network = registry::Network::parse(word);
-    if (!network) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
-    networks.push_back(*network);
-  }
-  return networks;
-}
-
-static std::vector<std::string> services_of(const std::string& list) {
-  std::vector<std::string> services;
-  for (const auto word : split(list, ' ')) {
-    if (word.empty()) continue;
-    if (!registry::is_service_name(word)) throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no PAM service's name");
-    services.emplace_back(word);
-  }
-  return services;
-}
-
 // An empty list takes the restriction away.
 static int set_command(const config::Arguments& arguments) {
   if (!arguments.has("networks") && !arguments.has("services")) throw Error(ErrorKind::usage, "--networks or --services is needed (see --help)");
-  const auto networks = networks_of(arguments.get("networks"));
-  const auto services = services_of(arguments.get("services"));
+  const auto networks = registry::parse_networks(arguments.get("networks"), [](std::string_view word) {
+    throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
+  });
+  const auto services = registry::parse_services(arguments.get("services"), [](std::string_view word) {
+    throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no PAM service's name");
+  });
   const auto camera = change(registry_of(arguments), arguments.operands()[2], [&](registry::Camera& one) {
     if (arguments.has("networks")) one.networks = networks;
     if (arguments.has("services")) one.services = services;
@@ -208,13 +191,11 @@ static unsigned repair_camera(const ServerPaths& paths, const Owners& owners, co
   const auto folder = registry_places(paths, owners, registry, id);
   unsigned mended = repair_places(folder, owners.private_tree);  // first: a registry that others can write to is not even read
   const auto camera = enrolled_camera(registry, id);
-  if (!owners.private_tree && !find_account(id.account())) {
-    ensure_camera_account(id, camera.uid);
-    fmt::print("account {}: was missing: mended\n", id.account());
-    ++mended;
-  }
+  const bool lost = !owners.private_tree && !find_account(id.account());
   if (!owners.private_tree) ensure_camera_account(id, camera.uid);
-  if (camera.state == registry::State::removed || camera.state == registry::State::revoked) return mended;
+  if (lost) fmt::print("account {}: was missing: mended\n", id.account());
+  mended += lost ? 1 : 0;
+  if (is_final(camera.state)) return mended;
   return mended + repair_places(drop_places(paths, owners, id, camera.uid), owners.private_tree);
 }
 

@@ -206,9 +206,9 @@ static int add_command(const config::Arguments& arguments) { return arguments.ha
 static envelope::Certificate newest_certificate(const registry::Registry& registry, const CameraId& id) {
   const auto files = registry.signing_certificates(id);
   if (files.empty()) throw Error(ErrorKind::config, "camera " + id.text() + " has no certificate");
-  auto newest = envelope::Certificate::from_pem(files.front().pem, files.front().path);
+  auto newest = envelope::Certificate::from_pem(files.front().content, files.front().path);
   for (const auto& file : files) {
-    auto certificate = envelope::Certificate::from_pem(file.pem, file.path);
+    auto certificate = envelope::Certificate::from_pem(file.content, file.path);
     if (certificate.not_before > newest.not_before) newest = std::move(certificate);
   }
   return newest;

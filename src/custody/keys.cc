@@ -99,7 +99,8 @@ static void make_server(const ServerPaths& paths, const Certificates& certificat
   if (!private_tree) ensure_server_accounts();
   const auto places = server_places(paths, server_owners(private_tree));
   for (const auto& place : places)
-    if (place.type == S_IFDIR && place.path != paths.tls_authorities) make_dirs(place.path, place.mode & 0777);
+    if (place.type == S_IFDIR && place.needed) make_dirs(place.path, place.mode & 0777);
+  make_dirs(paths.run_dir, 0750);  // a service manager makes it anew at each boot; without one the daemon could not
   store_certificates(paths.custodians, certificates.custodians);
   store_certificates(paths.tls_authorities, certificates.tls_authorities);
   make_receipt_key(paths.receipt_key);

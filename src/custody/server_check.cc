@@ -46,8 +46,7 @@ static void check_camera(const ServerPaths& paths, const Owners& owners, const r
   if (!account) return faults.push_back({"account " + id.account(), "is missing", kRepair});
   if (account->uid != camera->uid || account->gid != owners.cameras_gid)
     faults.push_back({"account " + id.account(), "is not the one in camera.conf, or not in the group " + std::string(kCameraGroup), "usermod -u " + std::to_string(camera->uid) + " -g " + kCameraGroup + " " + id.account()});
-  if (camera->state == registry::State::active || camera->state == registry::State::suspended)
-    check_places(drop_places(paths, owners, id, camera->uid), faults);
+  if (!is_final(camera->state)) check_places(drop_places(paths, owners, id, camera->uid), faults);
 }
 
 static void check_registry(const ServerPaths& paths, Faults& faults) {

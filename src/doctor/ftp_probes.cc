@@ -74,12 +74,12 @@ static void probe_tls(const FtpQuestion& base, Table& table) {
   // Only a login that was answered shows that TLS stood: a server without any has no bad certificate either.
   const bool trusted = answer.granted || answer.login_refused;
   table.row("ftp-certificate", "trusted, for this host", trusted ? "trusted, for this host" : answer.detail, trusted,
-            "proftpd.conf: TLSRSACertificateFile with the host's name, by the authority that the bundle pins");
+            "proftpd.conf: TLSECCertificateFile with the host's name, by the authority that the bundle pins");
   question.check_certificate = false;
   table.refused("ftp-login-anonymous", ask_ftp(question).granted, "proftpd.conf: no <Anonymous> section");
   question.tls_most = 11;
   const auto old = ask_ftp(question);
-  table.refused("ftp-old-tls", old.granted || old.login_refused, "proftpd.conf: TLSProtocol TLSv1.2 TLSv1.3");
+  table.refused("ftp-old-tls", old.granted || old.login_refused, "proftpd.conf: TLSProtocol TLSv1.2");
 }
 
 // In the clear a name must be refused before a password is asked for: "331" would invite it onto the line.

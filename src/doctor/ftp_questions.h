@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What every question to the FTP server has in common.
 #pragma once
 
 #include "src/doctor/doctor.h"

@@ -79,7 +79,7 @@ struct Committer::Plan {
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
   const auto state = plan.state_of(registry_, judged.drop.camera);
-  if (!state || *state == registry::State::suspended || *state == registry::State::removed) return;
+  if (!state || leaves_drops_waiting(*state)) return;
   if (*state == registry::State::revoked) {
     plan.put_aside.push_back(&judged);
     return;

@@ -29,7 +29,7 @@ static void remove_if_old(int dir, const std::string& name, std::int64_t age) {
 std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
   auto camera = registry_.find(id);
   if (!camera) return std::nullopt;
-  if (camera->state == registry::State::suspended || camera->state == registry::State::removed) {
+  if (leaves_drops_waiting(camera->state)) {
     complain_once(id, "", state_name(camera->state).data());
     return std::nullopt;
   }

@@ -73,6 +73,10 @@ static void say(const Call& call, int priority, LogLine line) {
   ::pam_syslog(call.handle, priority, "%s", line.text().c_str());
 }
 
+static void say_trouble(const Call& call, int priority, const Error& error) {
+  ::pam_syslog(call.handle, priority, "%s", LogLine("trouble").sentence("reason", error.what()).text().c_str());
+}
+
 static int answer(const Call& call, Access access) {
   if (access != Access::allowed)
     say(call, LOG_NOTICE, LogLine("denied").field("reason", access_name(access)));
@@ -91,7 +95,7 @@ static int decide_and_answer(const Call& call, Decide decide) {
   try {
     return answer(call, decide(call, is_camera ? CameraId::from_account(call.user) : std::nullopt));
   } catch (const Error& error) {
-    ::pam_syslog(call.handle, LOG_ERR, "%s", LogLine("trouble").sentence("reason", error.what()).text().c_str());
+    say_trouble(call, LOG_ERR, error);
     return answer(call, Access::broken_registry);
   }
 }
@@ -117,7 +121,7 @@ static void note(const Call& call, Note what) {
   try {
     what(registry::Logins(server_paths(call.options.root).logins));
   } catch (const Error& error) {
-    ::pam_syslog(call.handle, LOG_WARNING, "%s", LogLine("trouble").sentence("reason", error.what()).text().c_str());
+    say_trouble(call, LOG_WARNING, error);
   }
 }
 
@@ -148,7 +152,8 @@ static Access judge_password(const Call& call, const std::optional<CameraId>& id
   std::string hash;
   std::optional<Error> trouble;
   try {
-    if (id && registry_of(call).find(*id)) hash = registry_of(call).password_hash(*id);
+    const auto registry = registry_of(call);
+    if (id && registry.find(*id)) hash = registry.password_hash(*id);
   } catch (const Error& error) {
     trouble = error;  // said after the hash: a broken registry answers as slowly as a whole one
   }

@@ -36,10 +36,31 @@ static std::optional<State> parse_state(std::string_view name) {
   return std::nullopt;
 }
 
-bool is_service_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+std::vector<Network> parse_networks(std::string_view list, const Refuse& refuse) {
+  std::vector<Network> networks;
+  for (const auto word : split(list, ' ')) {
+    if (word.empty()) continue;
+    const auto network = Network::parse(word);
+    if (!network) refuse(word);
+    networks.push_back(network.value());
+  }
+  return networks;
+}
+
+static bool is_service_name(std::string_view name) noexcept {
+  return name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
   });
+}
+
+std::vector<std::string> parse_services(std::string_view list, const Refuse& refuse) {
+  std::vector<std::string> services;
+  for (const auto word : split(list, ' ')) {
+    if (word.empty()) continue;
+    if (!is_service_name(word)) refuse(word);
+    services.emplace_back(word);
+  }
+  return services;
 }
 
 std::string networks_text(const Camera& camera) {
@@ -73,26 +94,18 @@ struct Line {
     if (!value) refuse("is a time such as 2026-11-23T10:11:12Z");
     return *value;
   }
-  [[nodiscard]] std::vector<std::string> words() const {
-    std::vector<std::string> found;
-    for (const auto word : split(entry.value, ' '))
-      if (!word.empty()) found.emplace_back(word);
-    if (found.empty()) refuse("names at least one");
-    return found;
-  }
   [[nodiscard]] std::vector<Network> networks() const {
-    std::vector<Network> found;
-    for (const auto& word : words()) {
-      const auto network = Network::parse(word);
-      if (!network) refuse("is a list of networks such as 198.51.100.0/24 2001:db8::/32");
-      found.push_back(*network);
-    }
-    return found;
+    return some(parse_networks(entry.value, [this](std::string_view) { refuse("is a list of networks such as 198.51.100.0/24 2001:db8::/32"); }));
   }
   [[nodiscard]] std::vector<std::string> services() const {
-    auto found = words();
-    if (!std::all_of(found.begin(), found.end(), is_service_name)) refuse("is a list of PAM service names");
-    return found;
+    return some(parse_services(entry.value, [this](std::string_view) { refuse("is a list of PAM service names"); }));
+  }
+
+ private:
+  template <class List>
+  [[nodiscard]] List some(List list) const {
+    if (list.empty()) refuse("names at least one");
+    return list;
   }
 };
 
@@ -182,15 +195,8 @@ std::vector<CameraId> Registry::list() const {
   return ids;
 }
 
-std::vector<Registry::SigningFile> Registry::signing_certificates(const CameraId& id) const {
-  const auto folder = folder_of(dir_, id) + "/signing";
-  auto names = list_dir(open_dir(folder).get());
-  std::sort(names.begin(), names.end());
-  std::vector<SigningFile> files;
-  for (const auto& name : names)
-    if (name.ends_with(".pem") && !name.starts_with('.'))
-      files.push_back({folder + "/" + name, read_guarded_file(folder + "/" + name, kLargestPem, Secrecy::trusted)});
-  return files;
+std::vector<GuardedFile> Registry::signing_certificates(const CameraId& id) const {
+  return read_guarded_files(folder_of(dir_, id) + "/signing", ".pem", kLargestPem);
 }
 
 std::string Registry::authorized_key(const CameraId& id) const {

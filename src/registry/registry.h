@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/base/bytes.h"
+#include "src/base/file.h"
 #include "src/base/ids.h"
 #include "src/base/time.h"
 #include "src/registry/network.h"
@@ -23,6 +24,9 @@ enum class State {
   removed,    // for ever, in good order: no login, no drop directory; id, uid and certificates stay taken
 };
 [[nodiscard]] std::string_view state_name(State state) noexcept;
+[[nodiscard]] inline bool is_final(State state) noexcept { return state == State::revoked || state == State::removed; }
+// What lies in the drop directory stays there, unjudged.
+[[nodiscard]] inline bool leaves_drops_waiting(State state) noexcept { return state == State::suspended || state == State::removed; }
 
 // camera.conf, format 1.
 struct Camera {
@@ -37,9 +41,10 @@ struct Camera {
   std::vector<Network> networks;        // it may log in from these; none: from anywhere
   std::vector<std::string> services;    // and through these PAM services; none: through any that asks
 };
-// The PAM services that are shipped, and what a service's name may look like.
-inline constexpr std::string_view kSshService = "shutterseal-sshd", kFtpService = "shutterseal-ftp";
-[[nodiscard]] bool is_service_name(std::string_view name) noexcept;
+// Lists as in camera.conf and on command lines: words between spaces, perhaps none. `refuse` is told the first that is none, and throws.
+using Refuse = std::function<void(std::string_view word)>;
+[[nodiscard]] std::vector<Network> parse_networks(std::string_view list, const Refuse& refuse);
+[[nodiscard]] std::vector<std::string> parse_services(std::string_view list, const Refuse& refuse);
 [[nodiscard]] std::string networks_text(const Camera& camera);  // as in camera.conf: "198.51.100.0/24 2001:db8::/32"
 [[nodiscard]] std::string services_text(const Camera& camera);
 
@@ -51,11 +56,7 @@ class Registry {
   [[nodiscard]] std::optional<Camera> find(const CameraId& id) const;
   [[nodiscard]] std::vector<CameraId> list() const;  // sorted; folders whose name is no cam-ID are skipped
   // The PEM files of signing/, each at most 16 KiB, in name order.
-  struct SigningFile {
-    std::string path;
-    Bytes pem;
-  };
-  [[nodiscard]] std::vector<SigningFile> signing_certificates(const CameraId& id) const;
+  [[nodiscard]] std::vector<GuardedFile> signing_certificates(const CameraId& id) const;
   [[nodiscard]] std::string authorized_key(const CameraId& id) const;  // the file's text; empty when missing
   [[nodiscard]] std::string password_hash(const CameraId& id) const;   // crypt(3)'s; empty when the camera has no password
 

@@ -15,7 +15,7 @@ Signer signer_of(const envelope::Certificate& certificate) { return {envelope::t
 std::vector<Signer> camera_signers(const registry::Registry& registry, const CameraId& id) {
   std::vector<Signer> signers;
   for (const auto& file : registry.signing_certificates(id)) {
-    const auto certificate = envelope::Certificate::from_pem(file.pem, file.path);
+    const auto certificate = envelope::Certificate::from_pem(file.content, file.path);
     if (certificate.common_name != id.account())
       throw Error(ErrorKind::data, "'" + file.path + "' is not a certificate of camera " + id.text());
     signers.push_back(signer_of(certificate));
@@ -48,14 +48,8 @@ const Signer* find_signer(const std::vector<Signer>& signers, const Digest& cert
 }
 
 std::vector<envelope::Certificate> read_certificates(const std::string& directory) {
-  auto names = list_dir(open_dir(directory).get());
-  std::sort(names.begin(), names.end());
   std::vector<envelope::Certificate> certificates;
-  for (const auto& name : names) {
-    if (!name.ends_with(".pem") || name.starts_with('.')) continue;
-    const auto path = directory + "/" + name;
-    certificates.push_back(envelope::Certificate::from_pem(read_guarded_file(path, kLargestPem, Secrecy::trusted), path));
-  }
+  for (const auto& file : read_guarded_files(directory, ".pem", kLargestPem)) certificates.push_back(envelope::Certificate::from_pem(file.content, file.path));
   return certificates;
 }
 
