@@ -24,7 +24,7 @@ static doctor::Target target_of(const std::string& url) {
   if (!parsed) throw Error(ErrorKind::usage, "'" + escape_untrusted(url) + "' is neither sftp://HOST[:PORT]/ nor ftps://HOST[:PORT]/");
   auto host = parsed->host;
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return {parsed->scheme == "ftps", host, parsed->port};
+  return {parsed->is_ftps(), host, parsed->port};
 }
 
 static Secret opened_key(const config::Arguments& arguments) {

@@ -4,6 +4,7 @@
 
 #include <exception>
 
+#include "src/base/secret.h"
 #include "src/transport/curl_option.h"
 #include "src/transport/transport.h"
 
@@ -28,19 +29,25 @@ struct Connection::Impl {
   std::int64_t last_used = 0;
   curl_off_t last_moved = -1;
   int idle_calls = 0;
-  bool spins = false;
   Transfer transfer;
+  Secret password, client_key;  // ftps; read when a connection is opened
+  Bytes client_certificate;
 
+  void read_credentials(const Target& to);
   void prepare(const Target& to, const std::string& path);
   void prepare_sftp(const Target& to, const std::string& path);
   void prepare_ftps(const Target& to, const std::string& path);
   Result perform(const Target& to);
-  using Order = std::function<void(const Target&)>;
-  Result attempt(const Order& order, const std::string& settled = "", std::uint64_t size = 0);
-  Result attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size);
-  Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size);
+  // What is asked of a server: `order` sets the options of the transfer; `finish`, if any, goes on where that one was done.
+  struct Job {
+    std::function<void(const Target&)> order;
+    std::function<Result(const Target&, Result)> finish = {};
+  };
+  Result attempt(const Job& job);
+  Result attempt_target(const Target& to, const Job& job);
+  Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size, const Result& sent);
   bool wait_or_stop(curl_off_t moved);
-  CURLcode run();
+  CURLcode run(const Target& to);
   void close();
 };
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "src/base/file.h"
-#include "src/base/secret.h"
 #include "src/transport/impl.h"
 
 namespace shutterseal::transport {
@@ -40,6 +39,17 @@ void Connection::Impl::prepare_sftp(const Target& to, const std::string& path) {
   set(h, CURLOPT_SSH_HOST_PUBLIC_KEY_SHA256, settings.host_key_pins[pin].substr(settings.host_key_pins[pin].find(':') + 1).c_str());
 }
 
+// Once a connection, not once a transfer: a new password counts from the next connection on.
+void Connection::Impl::read_credentials(const Target& to) {
+  if (!to.is_ftps()) return;
+  password = read_secret_file(settings.password_file);
+  if (settings.client_certificate_file.empty()) return;
+  client_certificate = read_file(settings.client_certificate_file, kLargestPem);
+  auto key = read_guarded_file(settings.client_key_file, kLargestPem, Secrecy::secret);
+  client_key = Secret(as_text(key));
+  wipe(key.data(), key.size());
+}
+
 static void set_blob(CURL* h, CURLoption option, ByteView bytes) {
   curl_blob blob{const_cast<std::uint8_t*>(bytes.data()), bytes.size(), CURL_BLOB_COPY};
   set(h, option, &blob);
@@ -60,12 +70,10 @@ void Connection::Impl::prepare_ftps(const Target& to, const std::string& path) {
   set(h, CURLOPT_CAPATH, nullptr);
   set_blob(h, CURLOPT_CAINFO_BLOB, as_bytes(settings.tls_authorities_pem));
   if (!settings.client_certificate_file.empty()) {
-    set_blob(h, CURLOPT_SSLCERT_BLOB, read_file(settings.client_certificate_file, kLargestPem));
-    auto key = read_guarded_file(settings.client_key_file, kLargestPem, Secrecy::secret);
-    set_blob(h, CURLOPT_SSLKEY_BLOB, key);
-    wipe(key.data(), key.size());
+    set_blob(h, CURLOPT_SSLCERT_BLOB, client_certificate);
+    set_blob(h, CURLOPT_SSLKEY_BLOB, as_bytes(client_key.view()));
   }
-  set(h, CURLOPT_PASSWORD, read_secret_file(settings.password_file).c_str());
+  set(h, CURLOPT_PASSWORD, password.c_str());
   set(h, CURLOPT_FTP_FILEMETHOD, static_cast<long>(CURLFTPMETHOD_NOCWD));  // one command a file, and none that the server need not allow
   set(h, CURLOPT_FTP_SKIP_PASV_IP, 1L);                                    // the data go where the control went, whatever the server says
   set(h, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);                               // no SIZE before a fetch
@@ -76,8 +84,7 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   curl_easy_reset(h);  // keeps the connection
   set(h, CURLOPT_PROXY, "");  // the environment decides nothing
   set(h, CURLOPT_USERNAME, (to.user.empty() ? settings.user : to.user).c_str());
-  spins = to.scheme == "sftp";
-  if (to.scheme == "ftps") {
+  if (to.is_ftps()) {
     prepare_ftps(to, path);
   } else {
     prepare_sftp(to, path);

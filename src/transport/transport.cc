@@ -51,7 +51,7 @@ static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl
 // line. Where nothing moved since the last call, wait here for the peer to speak instead, longer each time.
 bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   if (stop()) return true;
-  if (!spins) return false;
+  if (targets[target].is_ftps()) return false;
   if (moved != last_moved) {
     last_moved = moved;
     idle_calls = 0;
@@ -68,8 +68,8 @@ bool Connection::Impl::wait_or_stop(curl_off_t moved) {
 
 static bool wait_or_stop_of(void* impl, curl_off_t moved) { return static_cast<Connection::Impl*>(impl)->wait_or_stop(moved); }
 
-CURLcode Connection::Impl::run() {
-  if (targets[target].scheme == "sftp") return curl_easy_perform(handle.get());
+CURLcode Connection::Impl::run(const Target& to) {
+  if (!to.is_ftps()) return curl_easy_perform(handle.get());
   if (!multi) multi.reset(curl_multi_init());
   if (!multi) throw std::bad_alloc();
   return perform_ftp(multi.get(), handle.get());
@@ -106,10 +106,9 @@ static Outcome outcome_of(CURLcode code, const std::string& text) {
   }
 }
 
-static std::string reason_of(Outcome outcome, CURLcode code, const std::string& text) {
+static std::string reason_of(const Target& to, Outcome outcome, CURLcode code, const std::string& text) {
   if (outcome == Outcome::done) return "done";
-  if (code == CURLE_PEER_FAILED_VERIFICATION && text.find("ertificate") == std::string::npos && text.find("SSL:") == std::string::npos)
-    return "the host key is not among the pins: not connected";
+  if (outcome == Outcome::wrong_host_key && !to.is_ftps()) return "the host key is not among the pins: not connected";
   if (outcome == Outcome::wrong_host_key) return "the server's certificate or TLS is not what it must be: nothing was sent: " + text;
   if (outcome == Outcome::login_refused) return "login refused";
   return text.empty() ? curl_easy_strerror(code) : text;
@@ -125,12 +124,12 @@ Result Connection::Impl::perform(const Target& to) {
   last_moved = -1;
   idle_calls = 0;
   const auto started = monotonic_ms();
-  const auto code = run();
+  const auto code = run(to);
   last_used = monotonic_ms();
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
   Result result;
   result.outcome = outcome_of(code, text.data());
-  result.detail = to.host + ":" + std::to_string(to.port) + ": " + reason_of(result.outcome, code, text.data());
+  result.detail = to.host + ":" + std::to_string(to.port) + ": " + reason_of(to, result.outcome, code, text.data());
   curl_off_t sent = 0;
   if (curl_easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK) result.sent = static_cast<std::uint64_t>(sent);
   result.elapsed_ms = last_used - started;
@@ -138,48 +137,47 @@ Result Connection::Impl::perform(const Target& to) {
 }
 
 // A pin for another key is no reason to give up before the others were tried; a connection that died while idle is none at all.
-Result Connection::Impl::attempt_target(const Target& to, const Order& order, const std::string& settled, std::uint64_t size) {
+Result Connection::Impl::attempt_target(const Target& to, const Job& job) {
   Result result;
-  const auto pins = to.scheme == "sftp" ? settings.host_key_pins.size() : 1;
+  const auto pins = to.is_ftps() ? 1 : settings.host_key_pins.size();
   for (std::size_t tried = 0; tried < pins;) {
     if (!handle) handle.reset(curl_easy_init());
     if (!handle) throw std::bad_alloc();
     const bool reused = !sockets.empty();
-    order(to);
+    if (!reused) read_credentials(to);
+    job.order(to);
     result = perform(to);
-    if (result.outcome == Outcome::done && to.scheme == "ftps" && !settled.empty()) {
-      const auto sent = result.sent;
-      const auto elapsed = result.elapsed_ms;
-      result = settle_ftps(to, settled, size);
-      result.sent = sent;
-      result.elapsed_ms += elapsed;
-    }
+    if (result.outcome == Outcome::done && job.finish) result = job.finish(to, std::move(result));
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
     close();
     if (reused) continue;  // once: the next one has no connection to reuse
     if (result.outcome != Outcome::wrong_host_key) return result;
     ++tried;
-    if (to.scheme == "sftp") pin = (pin + 1) % pins;
+    if (!to.is_ftps()) pin = (pin + 1) % pins;
   }
   return result;
 }
 
 // Whoever cuts the data connection where TLS cannot see it makes ProFTPD say "complete" of half a file. On the control connection nobody can
 // lie: the rename is ordered only when the server has as many octets as were sent.
-Result Connection::Impl::settle_ftps(const Target& to, const std::string& name, std::uint64_t size) {
+Result Connection::Impl::settle_ftps(const Target& to, const std::string& name, std::uint64_t size, const Result& sent) {
   const auto part = "incoming/." + name + ".part", folder = to.path.substr(1);
+  const auto with_sent = [&sent](Result result) {
+    result.sent = sent.sent;
+    result.elapsed_ms += sent.elapsed_ms;
+    return result;
+  };
   prepare(to, part);
   set(handle.get(), CURLOPT_NOBODY, 1L);
   set(handle.get(), CURLOPT_WRITEFUNCTION, drop_octets);  // libcurl would show what it learns as a header
   set(handle.get(), CURLOPT_IGNORE_CONTENT_LENGTH, 0L);
   auto result = perform(to);
+  if (result.outcome != Outcome::done) return with_sent(std::move(result));
   curl_off_t there = -1;
-  if (result.outcome == Outcome::done && curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &there) != CURLE_OK) there = -1;
-  if (result.outcome != Outcome::done) return result;
-  if (there < 0 || static_cast<std::uint64_t>(there) != size) {
+  if (curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &there) != CURLE_OK || there < 0 || static_cast<std::uint64_t>(there) != size) {
     result.outcome = Outcome::server_refused;
     result.detail = to.host + ": the server has " + std::to_string(there) + " of " + std::to_string(size) + " octets";
-    return result;
+    return with_sent(std::move(result));
   }
   List rename;
   append(rename, "RNFR " + folder + part);
@@ -187,7 +185,7 @@ Result Connection::Impl::settle_ftps(const Target& to, const std::string& name, 
   prepare(to, "");
   set(handle.get(), CURLOPT_NOBODY, 1L);
   set(handle.get(), CURLOPT_QUOTE, rename.get());
-  return perform(to);
+  return with_sent(perform(to));
 }
 
 static int gravity(Outcome outcome) {
@@ -199,11 +197,11 @@ static int gravity(Outcome outcome) {
   }
 }
 
-Result Connection::Impl::attempt(const Order& order, const std::string& settled, std::uint64_t size) {
+Result Connection::Impl::attempt(const Job& job) {
   Result worst;
   worst.detail = "no server to send to";
   for (std::size_t tried = 0; tried < targets.size(); ++tried) {
-    auto result = attempt_target(targets[target], order, settled, size);
+    auto result = attempt_target(targets[target], job);
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
     if (tried == 0 || gravity(result.outcome) > gravity(worst.outcome)) worst = std::move(result);
     target = (target + 1) % targets.size();
@@ -218,8 +216,8 @@ Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(st
   for (const auto& url : settings.urls) {
     const auto target = parse_target(url);
     if (!target) throw Error(ErrorKind::config, "cannot use the URL '" + escape_untrusted(url) + "': not sftp://[user@]host[:port]/[path/] or ftps://…");
-    if (target->scheme == "sftp" && settings.host_key_pins.empty()) throw Error(ErrorKind::config, "no host key is pinned: no connection");
-    if (target->scheme == "ftps" && settings.tls_authorities_pem.empty()) throw Error(ErrorKind::config, "no TLS authority is pinned: no connection");
+    if (!target->is_ftps() && settings.host_key_pins.empty()) throw Error(ErrorKind::config, "no host key is pinned: no connection");
+    if (target->is_ftps() && settings.tls_authorities_pem.empty()) throw Error(ErrorKind::config, "no TLS authority is pinned: no connection");
     impl_->targets.push_back(*target);
   }
   impl_->settings = std::move(settings);
@@ -231,8 +229,7 @@ Connection::~Connection() = default;
 Result Connection::upload(const std::string& name, std::uint64_t size, const SourceOpener& open) {
   List rename;
   Source source;
-  return impl_->attempt([&](const Target& to) {
-    const auto folder = to.path.substr(1) + "incoming/";
+  const auto order = [&](const Target& to) {
     source = open();
     impl_->transfer = {&source, nullptr, 0, nullptr};
     impl_->prepare(to, "incoming/." + name + ".part");
@@ -241,24 +238,27 @@ Result Connection::upload(const std::string& name, std::uint64_t size, const Sou
     set(h, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
     set(h, CURLOPT_READFUNCTION, give_octets);
     set(h, CURLOPT_READDATA, &impl_->transfer);
-    if (to.scheme == "ftps") return;  // settle_ftps() renames
+    if (to.is_ftps()) return;  // settle_ftps() renames
     // Until the rename there is no such name: a reader never sees a name whose octets are still coming.
     set(h, CURLOPT_NEW_FILE_PERMS, 0640L);
+    const auto folder = to.path.substr(1) + "incoming/";
     rename.reset();
     append(rename, "rename " + folder + "." + name + ".part " + folder + name);
     set(h, CURLOPT_POSTQUOTE, rename.get());
-  }, name, size);
+  };
+  const auto finish = [&](const Target& to, Result sent) { return to.is_ftps() ? impl_->settle_ftps(to, name, size, sent) : sent; };
+  return impl_->attempt({order, finish});
 }
 
 Result Connection::fetch(const std::string& path, std::size_t limit, Bytes& content) {
-  return impl_->attempt([&](const Target& to) {
+  return impl_->attempt({[&](const Target& to) {
     content.clear();
     impl_->transfer = {nullptr, &content, limit, nullptr};
     impl_->prepare(to, path);
     auto* h = impl_->handle.get();
     set(h, CURLOPT_WRITEFUNCTION, take_octets);
     set(h, CURLOPT_WRITEDATA, &impl_->transfer);
-  });
+  }});
 }
 
 void Connection::close_if_idle() {

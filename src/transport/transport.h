@@ -3,8 +3,8 @@
 // idle.
 //
 // SECURITY: no pin, no connection. The server's host key must hash to one of the pins before any credential is sent (libcurl accepts any
-// host key when asked for nothing); an FTP server must show a certificate of a pinned authority, for its host name, on both channels. A close status is ignored by libcurl,
-// so success means "the rename was answered", and only a receipt proves that anything arrived.
+// host key when asked for nothing); an FTP server must show a certificate of a pinned authority, for its host name, on both channels.
+// A close status is ignored by libcurl, so success means "the rename was answered", and only a receipt proves that anything arrived.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,7 @@ class Connection {
 struct Target {
   std::string scheme, user, host, path;
   unsigned port = 22;
+  [[nodiscard]] bool is_ftps() const { return scheme == "ftps"; }
 };
 [[nodiscard]] std::optional<Target> parse_target(std::string_view url);
 
