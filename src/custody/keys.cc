@@ -14,6 +14,7 @@
 #include "src/custody/files.h"
 #include "src/custody/places.h"
 #include "src/envelope/receipt.h"
+#include "src/transport/transport.h"
 
 namespace shutterseal::custody {
 
@@ -58,7 +59,7 @@ static registry::ServerProfile profile_of(const config::Arguments& arguments) {
   profile.urls = arguments.all("url");
   if (profile.urls.empty() || profile.urls.size() > 8) throw Error(ErrorKind::usage, "1 to 8 --url are needed (see --help)");
   for (const auto& url : profile.urls)
-    if (!(url.starts_with("sftp://") || url.starts_with("ftps://")) || url.find_first_of(" \t") != std::string::npos)
+    if (!transport::parse_target(url))
       throw Error(ErrorKind::usage, "--url is sftp://HOST[:PORT]/ or ftps://HOST[:PORT]/, not '" + escape_untrusted(url) + "'");
   for (const auto& file : arguments.all("host-key")) {
     const auto content = read_file(file, kLargestPem);
@@ -117,7 +118,7 @@ static void check_custodians(const envelope::Certificate& authority, const std::
 }
 
 static void check_tls(const registry::ServerProfile& profile, const std::vector<envelope::TlsAuthority>& authorities) {
-  const bool ftps = std::any_of(profile.urls.begin(), profile.urls.end(), [](const auto& url) { return url.starts_with("ftps://"); });
+  const bool ftps = std::any_of(profile.urls.begin(), profile.urls.end(), [](const auto& url) { return transport::parse_target(url)->is_ftps(); });
   if (ftps == authorities.empty() || authorities.size() > 4)
     throw Error(ErrorKind::usage, "1 to 4 --tls-authority belong to a --url of ftps://, and only to that");
 }

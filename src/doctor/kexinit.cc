@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "src/base/text.h"
+#include "src/doctor/octets.h"
 
 namespace shutterseal::doctor {
 
@@ -15,20 +16,11 @@ static constexpr std::size_t kLongestLine = 255, kMostLines = 10;
 static constexpr std::uint8_t kKexInit = 20;
 static constexpr std::size_t kCookie = 16;
 
-static std::uint32_t number_at(ByteView bytes) {
-  return (std::uint32_t{bytes[0]} << 24) | (std::uint32_t{bytes[1]} << 16) | (std::uint32_t{bytes[2]} << 8) | std::uint32_t{bytes[3]};
-}
-
 // The next name-list (RFC 4251 section 5).
 static bool take_list(ByteView& rest, std::vector<std::string>& names) {
-  if (rest.size() < 4) return false;
-  const auto size = number_at(rest);
-  rest = rest.subspan(4);
-  if (size > rest.size()) return false;
-  const auto text = as_text(rest.first(size));
-  rest = rest.subspan(size);
-  if (!std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; })) return false;
-  for (const auto name : split(text, ','))
+  const auto text = take_text(rest);
+  if (!text || !std::all_of(text->begin(), text->end(), [](char c) { return c > ' ' && c < 0x7f; })) return false;
+  for (const auto name : split(*text, ','))
     if (!name.empty()) names.emplace_back(name);
   return true;
 }
@@ -60,7 +52,8 @@ std::optional<Offer> read_offer(Tcp& tcp) {
   if (!version || !tcp.write(as_bytes(kOurs))) return std::nullopt;
   const auto head = tcp.read_exactly(5);
   if (!head) return std::nullopt;
-  const std::size_t length = number_at(*head), padding = (*head)[4];
+  ByteView rest(*head);
+  const std::size_t length = take_number(rest).value(), padding = rest[0];
   if (length < padding + 2 || length > kLongestPacket) return std::nullopt;
   const auto body = tcp.read_exactly(length - 1);
   if (!body) return std::nullopt;

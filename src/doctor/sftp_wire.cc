@@ -4,6 +4,7 @@
 #include <libssh2.h>
 
 #include "src/base/time.h"
+#include "src/doctor/octets.h"
 
 namespace shutterseal::doctor {
 
@@ -26,22 +27,6 @@ Fields& Fields::text(std::string_view value) {
   return *this;
 }
 
-static std::optional<std::uint32_t> take_number(ByteView& rest) {
-  if (rest.size() < 4) return std::nullopt;
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = (value << 8) | rest[i];
-  rest = rest.subspan(4);
-  return value;
-}
-
-static std::optional<std::string> take_text(ByteView& rest) {
-  const auto size = take_number(rest);
-  if (!size || *size > rest.size()) return std::nullopt;
-  const auto text = as_text(rest.first(*size));
-  rest = rest.subspan(*size);
-  return std::string(text);
-}
-
 static std::optional<Reply> parse_reply(ByteView packet, std::uint32_t id) {
   if (packet.empty()) return std::nullopt;
   Reply reply;
@@ -54,9 +39,9 @@ static std::optional<Reply> parse_reply(ByteView packet, std::uint32_t id) {
     reply.status = *status;
   } else if (reply.type == kHandle || reply.type == kData || reply.type == kName) {
     if (reply.type == kName && !take_number(rest)) return std::nullopt;
-    auto text = take_text(rest);
+    const auto text = take_text(rest);
     if (!text) return std::nullopt;
-    reply.value = std::move(*text);
+    reply.value = *text;
   }
   return reply;
 }

@@ -7,11 +7,7 @@
 # shellcheck source=test/lib/machine.sh
 . "$project/test/lib/machine.sh"
 need_machine "$@"
-make_machine
-boot_machine
-# shellcheck disable=SC2119
-set_up_server
-in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service
+make_running_server
 enrol_in_machine 101 102 103
 
 # An open session: sftp waits for its next command on a pipe that stays open.

@@ -6,11 +6,7 @@
 # shellcheck source=test/lib/machine.sh
 . "$project/test/lib/machine.sh"
 need_machine "$@"
-make_machine
-make_tls
-boot_machine
-SERVER_URL=ftps://127.0.0.1/ set_up_server --tls-authority /opt/test/tls/tls-ca.pem
-in_machine systemctl start shutterseal-ftp.service || { in_machine journalctl --no-pager -n 20; fail "the FTP server does not start"; }
+make_running_ftp_server
 enrol_in_machine 101 102
 for id in 101 102; do in_machine shutterseal camera password $id --out /opt/test/password-$id > "$world/password.log"; done
 for id in 101 102; do echo receipt > "$root/srv/shutterseal/drop/cam-$id/receipts/receipt.p7m"; in_machine chown shutterseal:shutterseal-cameras /srv/shutterseal/drop/cam-$id/receipts/receipt.p7m; in_machine chmod 640 /srv/shutterseal/drop/cam-$id/receipts/receipt.p7m; done

@@ -8,11 +8,7 @@
 # shellcheck source=test/lib/machine.sh
 . "$project/test/lib/machine.sh"
 need_machine "$@"
-make_machine
-make_tls
-boot_machine
-SERVER_URL=ftps://127.0.0.1/ set_up_server --tls-authority /opt/test/tls/tls-ca.pem
-in_machine systemctl start shutterseal-ftp.service shutterseal-ingestd.service || { in_machine journalctl --no-pager -n 20; fail "the services do not start"; }
+make_running_ftp_server shutterseal-ingestd.service
 enrol_in_machine 101
 in_machine shutterseal camera password 101 --out /opt/test/password-101 > "$world/password.log"
 keys=$root/opt/test/camera-101/var/lib/shutterseal-upload/keys

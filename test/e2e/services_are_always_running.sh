@@ -14,7 +14,7 @@ printf '[Service]\nWatchdogSec=5s\n' > "$root/etc/systemd/system/shutterseal-ing
 boot_machine
 # shellcheck disable=SC2119
 set_up_server
-in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service || { in_machine journalctl --no-pager -n 40; fail "the services do not start"; }
+start_services shutterseal-sshd.service shutterseal-ingestd.service
 enrol_in_machine 101
 picture_in_machine 101 1
 upload_in_machine 101 || { in_machine journalctl --no-pager -n 40; fail "the upload failed"; }

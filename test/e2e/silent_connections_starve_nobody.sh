@@ -7,11 +7,7 @@
 # shellcheck source=test/lib/machine.sh
 . "$project/test/lib/machine.sh"
 need_machine "$@"
-make_machine
-boot_machine
-# shellcheck disable=SC2119
-set_up_server
-in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service
+make_running_server
 fleet='101 102 103 104 105 106 107 108 109 110 111 112'
 # shellcheck disable=SC2086
 enrol_in_machine $fleet

@@ -1,11 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2119,SC2120
 # SPDX-License-Identifier: Apache-2.0
 # A machine with two cameras and the shipped sshd, to be made weak; and what the doctor says then. Sourced after machine.sh.
-make_machine
-boot_machine
-# shellcheck disable=SC2119
-set_up_server
-in_machine systemctl start shutterseal-sshd.service shutterseal-ingestd.service
+make_running_server
 enrol_in_machine 101 102
 picture_in_machine 101 1
 upload_in_machine 101  # there is a receipt to harm

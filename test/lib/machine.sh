@@ -101,6 +101,25 @@ set_up_server() {
     --url "${SERVER_URL:-sftp://127.0.0.1:2022/}" --host-key /etc/shutterseal/ssh_host_ed25519_key.pub "$@" > "$world/init.log" 2>&1 || { cat "$world/init.log"; fail "init"; }
 }
 
+# Services started; when one does not, the journal says why.
+start_services() { in_machine systemctl start "$@" || { in_machine journalctl --no-pager -n 40; fail "the services do not start"; }; }
+
+# The machine with the shipped sshd and the daemon, for tests that need nothing special before.
+make_running_server() {
+  make_machine
+  boot_machine
+  set_up_server
+  start_services shutterseal-sshd.service shutterseal-ingestd.service
+}
+# The same with the FTP server and the services that are named.
+make_running_ftp_server() {
+  make_machine
+  make_tls
+  boot_machine
+  SERVER_URL=ftps://127.0.0.1/ set_up_server --tls-authority /opt/test/tls/tls-ca.pem
+  start_services shutterseal-ftp.service "$@"
+}
+
 # A camera, living outside of the server's folders: /opt/test/camera-ID is its root. Key material is opened by $passphrase on both sides.
 enrol_in_machine() {
   cp "$passphrase" "$root/opt/test/passphrase"
