@@ -15,7 +15,7 @@ boot_machine
 # shellcheck disable=SC2119
 set_up_server
 enrol_in_machine 101 102
-in_machine systemctl start shutterseal-sshd.service shutterseal-ftp.service shutterseal-ingestd.service
+start_services shutterseal-sshd.service shutterseal-ftp.service shutterseal-ingestd.service
 check() { in_machine shutterseal server check "$@" > "$world/check" 2>&1; }
 check || { cat "$world/check"; fail "a server as the manual says is called wrong"; }
 grep -q '^0 wrong$' "$world/check" || fail "$(cat "$world/check")"

@@ -6,7 +6,7 @@
 #   make_machine       the file system, with shutterseal in it; $root is its root, not yet booted: put configuration there
 #   boot_machine       systemd, journald and what the test enabled; waits until it is up
 #   in_machine CMD...  runs CMD inside
-MACHINE_PID=''
+MACHINE_PID='' MACHINE_CGROUP=''
 
 # Runs the calling test again in a mount namespace, so that the overlay is this test's own; call it as: need_machine "$@"
 need_machine() {
@@ -52,14 +52,19 @@ boot_machine() {
     printf '[Unit]\nDefaultDependencies=no\n'
     for unit in $wanted_units; do printf 'Wants=%s\n' "$unit"; done
   } > "$root/etc/systemd/system/test.target"
+  # A control group of its own: in one that two machines share, what one's systemd stops or sweeps away is the other's.
+  mkdir "$world/cgroup"
+  mount -t cgroup2 cgroup2 "$world/cgroup"
+  MACHINE_CGROUP=$world/cgroup/$(basename "$world")
+  mkdir "$MACHINE_CGROUP"
   # shellcheck disable=SC2016
-  unshare -m -p -n -u -i -C -f sh -c '
+  sh -c 'echo $$ > "$1/cgroup.procs" && exec unshare -m -p -n -u -i -C -f sh -c "$2" sh "$3"' sh "$MACHINE_CGROUP" '
     mount -t proc proc "$1/proc"
     mount -t sysfs sysfs "$1/sys"
     mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
     ip link set lo up
     cd "$1" && mkdir -p run/old && pivot_root . run/old && umount -l /run/old && cd / && mount --make-rshared /
-    container=test exec /lib/systemd/systemd --system --unit=test.target --log-target=journal --show-status=0' sh "$root" \
+    container=test exec /lib/systemd/systemd --system --unit=test.target --log-target=journal --show-status=0' "$root" \
     > "$world/systemd.log" 2>&1 &
   MACHINE_UNSHARE=$!
   tries=0
@@ -85,7 +90,10 @@ until_inside() {
 }
 
 stop_machine() {
-  [ -z "$MACHINE_PID" ] || kill -KILL "$MACHINE_PID" 2> /dev/null || true
+  [ -n "$MACHINE_PID" ] || return 0
+  kill -KILL "$MACHINE_PID" 2> /dev/null
+  wait "$MACHINE_UNSHARE" 2> /dev/null
+  find "$MACHINE_CGROUP" -depth -type d -exec rmdir {} + 2> /dev/null
   MACHINE_PID=''
 }
 
