@@ -9,11 +9,12 @@
 
 namespace shutterseal::envelope {
 
+// The peer's point was checked when its key was made (public_key_of): a second check would cost more than the agreement.
 static bool derive_shared(EVP_PKEY* own, EVP_PKEY* peer, ContentKey& shared) {
   const PkeyCtxPtr context(EVP_PKEY_CTX_new(own, nullptr));
   std::size_t size = shared.octets.size();
   require(context && EVP_PKEY_derive_init(context.get()) == 1, "agree on a key");
-  const bool good = EVP_PKEY_derive_set_peer_ex(context.get(), peer, 1) == 1 &&
+  const bool good = EVP_PKEY_derive_set_peer_ex(context.get(), peer, 0) == 1 &&
                     EVP_PKEY_derive(context.get(), shared.octets.data(), &size) == 1 && size == shared.octets.size();
   ERR_clear_error();
   return good;

@@ -58,7 +58,7 @@ Point point_of(EVP_PKEY* key) {
 static Bytes make_low_s(ByteView signature) {
   const std::uint8_t* at = signature.data();
   const EcdsaSigPtr parsed(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature.size())));
-  const std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  static const std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
   require(parsed && group, "read a signature");
   const BIGNUM* order = EC_GROUP_get0_order(group.get());
   BnPtr r(BN_dup(ECDSA_SIG_get0_r(parsed.get()))), s(BN_dup(ECDSA_SIG_get0_s(parsed.get()))), half(BN_new());
@@ -81,6 +81,13 @@ Bytes sign_low_s(EVP_PKEY* key, ByteView data) {
               EVP_DigestSign(context.get(), signature.data(), &size, data.data(), data.size()) == 1,
           "sign");
   return make_low_s(ByteView(signature).first(size));
+}
+
+Bytes sign_of_usual_size(EVP_PKEY* key, ByteView data) {
+  constexpr int kMostTries = 4;
+  auto signature = sign_low_s(key, data);
+  for (int i = 1; i < kMostTries && signature.size() != kUsualSignature; ++i) signature = sign_low_s(key, data);
+  return signature;
 }
 
 bool verify_signature(EVP_PKEY* key, ByteView data, ByteView signature) {

@@ -42,6 +42,10 @@ void require(bool success, const char* action);
 [[nodiscard]] Point point_of(EVP_PKEY* key);  // Error data when it is no P-256 key
 // ECDSA over `data` with SHA-256, low-s, as DER.
 [[nodiscard]] Bytes sign_low_s(EVP_PKEY* key, ByteView data);
+// The same, tried again until it has the usual size, whose r needs no padding: about every second does. After four tries, whatever it is.
+// What r is stands in the signature anyway, so choosing by it tells nothing about the key.
+inline constexpr std::size_t kUsualSignature = 70;
+[[nodiscard]] Bytes sign_of_usual_size(EVP_PKEY* key, ByteView data);
 [[nodiscard]] bool verify_signature(EVP_PKEY* key, ByteView data, ByteView signature);
 
 }  // namespace shutterseal::envelope

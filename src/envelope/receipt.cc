@@ -19,7 +19,7 @@ Bytes sign_text(std::string_view text, const PrivateKey& key, const Certificate&
   const auto content = as_bytes(text);
   const SignerIdentity signer{key.impl().key.get(), certificate.ski, certificate.fingerprint, certificate.der};
   const auto now = now_ms();
-  const auto frame = frame_signed_data(sha256(content), content.size(), signer, Extra::none, {}, now - now % 1000);
+  const auto frame = frame_signed_data(sha256(content), content.size(), {signer, Extra::none, {}, now - now % 1000});
   Bytes out = frame.head;
   der::append(out, content);
   der::append(out, frame.tail);

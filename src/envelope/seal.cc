@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sealing in one buffer: the picture lies where it will be encrypted; each layer's head is written in front, its tail behind.
 #include <algorithm>
+#include <future>
 
 #include "src/base/error.h"
 #include "src/envelope/cipher.h"
@@ -58,22 +59,53 @@ class Wrapping {
   std::size_t at_, size_;
 };
 
-static void sign_layer(Wrapping& message, const SignerIdentity& signer, Extra extra, ByteView value, TimeMs time) {
-  const auto frame = frame_signed_data(sha256(message.view()), message.size(), signer, extra, value, time);
+// On another core, if one is to be had and the picture is large enough to be worth it.
+static std::launch beside(const Wrapping& message) {
+  constexpr std::size_t kWorthAThread = 32 * 1024;
+  return message.size() < kWorthAThread ? std::launch::deferred : std::launch::async | std::launch::deferred;
+}
+
+static void sign_layer(Wrapping& message, const SignedOrder& order) {
+  const auto frame = frame_signed_data(sha256(message.view()), message.size(), order);
   message.wrap(frame.head, frame.tail);
 }
 
-static void encrypt_layer(Wrapping& message, const std::vector<std::pair<PkeyPtr, Ski>>& custodians) {
-  ContentKey key;
+// The outer signature needs a pass over nearly all octets and the envelope's name one over all of them: the longest part of sealing, so they
+// run side by side. The name's pass begins with the head that a signature of the usual size will have.
+static Digest sign_layer_and_name(Wrapping& message, const SignedOrder& order) {
+  const auto usual_head = frame_head(message.size(), usual_tail_size(order));
+  auto naming = std::async(beside(message), [&usual_head, octets = message.view()] {
+    Sha256 name;
+    name.update(usual_head);
+    name.update(octets);
+    return name;
+  });
+  const auto tail = frame_tail(sha256(message.view()), order, SignatureSize::usual);
+  const auto head = frame_head(message.size(), tail.size());
+  auto name = naming.get();
+  message.wrap(head, tail);
+  if (head != usual_head) return sha256(message.view());
+  name.update(tail);
+  return name.finish();
+}
+
+static void draw(ContentKey& key) {
   auto random = random_octets(key.octets.size());
   std::copy(random.begin(), random.end(), key.octets.begin());
   wipe(random.data(), random.size());
+}
+
+static Bytes wrap_for_all(const std::vector<std::pair<PkeyPtr, Ski>>& custodians, const ContentKey& key) {
   std::vector<Recipient> recipients;
   for (const auto& [public_key, ski] : custodians) recipients.push_back(wrap_for(public_key.get(), ski, key));
+  return encode_recipients(recipients);
+}
+
+static void encrypt_layer(Wrapping& message, const ContentKey& key, const Bytes& recipients) {
   const auto nonce = random_octets(kNonce);
   Bytes tag(kTag);
   encrypt_gcm(key, nonce, message.view(), tag);
-  const auto frame = frame_middle(encode_recipients(recipients), nonce, message.size(), tag);
+  const auto frame = frame_middle(recipients, nonce, message.size(), tag);
   message.wrap(frame.head, frame.tail);
 }
 
@@ -85,11 +117,13 @@ Sealed Sealer::seal(const Passage& passage, const Capture& capture, PictureBuffe
   const auto& certificate = impl_->certificate;
   SignerIdentity signer{impl_->key.impl().key.get(), certificate.ski, certificate.fingerprint, certificate.der};
   Wrapping message(picture.storage_, picture.content_at_, picture.content_size_);
-  sign_layer(message, signer, Extra::capture, capture_der, time);
-  encrypt_layer(message, impl_->custodians);
+  ContentKey key;
+  draw(key);
+  auto recipients = std::async(beside(message), [&] { return wrap_for_all(impl_->custodians, key); });  // needs nothing of the picture
+  sign_layer(message, {signer, Extra::capture, capture_der, time});
+  encrypt_layer(message, key, recipients.get());
   signer.include = {};
-  sign_layer(message, signer, Extra::passage, passage_der, time);
-  const auto digest = sha256(message.view());
+  const auto digest = sign_layer_and_name(message, {signer, Extra::passage, passage_der, time});
   return Sealed{std::move(picture.storage_), message.at(), message.size(), digest};
 }
 

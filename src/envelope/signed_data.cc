@@ -42,31 +42,36 @@ static Bytes encode_time(TimeMs time) {
 
 static Bytes attribute(const Bytes& type, ByteView value) { return der::sequence({type, der::element(der::kSet, {value})}); }
 
-static std::vector<Bytes> make_attributes(const Digest& content_digest, const SignerIdentity& signer, Extra extra, ByteView extra_value,
-                                          TimeMs time) {
-  const auto certificate = der::sequence({der::sequence({der::sequence({der::octets(signer.certificate.view())})})});
+static std::vector<Bytes> make_attributes(const Digest& content_digest, const SignedOrder& order) {
+  const auto certificate = der::sequence({der::sequence({der::sequence({der::octets(order.signer.certificate.view())})})});
   std::vector<Bytes> all{attribute(oids().content_type, oids().data),
                          attribute(oids().message_digest, der::octets(content_digest.view())),
-                         attribute(oids().signing_time, encode_time(time)),
+                         attribute(oids().signing_time, encode_time(order.signing_time)),
                          attribute(oids().signing_certificate, certificate)};
-  if (extra != Extra::none) all.push_back(attribute(oid_of(extra), extra_value));
+  if (order.extra != Extra::none) all.push_back(attribute(oid_of(order.extra), order.extra_value));
   return all;
 }
 
-static Bytes make_signer_info(const Digest& content_digest, const SignerIdentity& signer, Extra extra, ByteView extra_value, TimeMs time) {
-  const auto attributes = make_attributes(content_digest, signer, extra, extra_value, time);
-  // What is signed has the SET tag, what is sent has [0] (RFC 5652 section 5.4).
-  const auto signature = sign_low_s(signer.key, der::set_of(attributes));
-  return der::sequence({der::integer(3), der::octets(signer.ski.view(), 0x80), oids().sha256, der::set_of(attributes, 0xa0),
-                        oids().ecdsa_sha256, der::octets(signature)});
+static Bytes make_tail(const SignerIdentity& signer, const std::vector<Bytes>& attributes, ByteView signature) {
+  const auto info = der::sequence({der::integer(3), der::octets(signer.ski.view(), 0x80), oids().sha256, der::set_of(attributes, 0xa0),
+                                   oids().ecdsa_sha256, der::octets(signature)});
+  Bytes tail;
+  if (!signer.include.empty()) tail = der::element(0xa0, {signer.include});
+  der::append(tail, der::element(der::kSet, {info}));
+  return tail;
 }
 
-SignedFrame frame_signed_data(const Digest& content_digest, std::size_t content_size, const SignerIdentity& signer, Extra extra,
-                              ByteView extra_value, TimeMs time) {
-  SignedFrame frame;
-  if (!signer.include.empty()) frame.tail = der::element(0xa0, {signer.include});
-  der::append(frame.tail, der::element(der::kSet, {make_signer_info(content_digest, signer, extra, extra_value, time)}));
+Bytes frame_tail(const Digest& content_digest, const SignedOrder& order, SignatureSize size) {
+  const auto attributes = make_attributes(content_digest, order);
+  // What is signed has the SET tag, what is sent has [0] (RFC 5652 section 5.4).
+  const auto signed_octets = der::set_of(attributes);
+  const auto signature = size == SignatureSize::usual ? sign_of_usual_size(order.signer.key, signed_octets) : sign_low_s(order.signer.key, signed_octets);
+  return make_tail(order.signer, attributes, signature);
+}
 
+std::size_t usual_tail_size(const SignedOrder& order) { return make_tail(order.signer, make_attributes(Digest{}, order), Bytes(kUsualSignature)).size(); }
+
+Bytes frame_head(std::size_t content_size, std::size_t tail_size) {
   const auto inner_octets = der::header(der::kOctetString, content_size);
   const auto explicit_content = der::header(0xa0, inner_octets.size() + content_size);
   const auto encapsulated =
@@ -74,15 +79,21 @@ SignedFrame frame_signed_data(const Digest& content_digest, std::size_t content_
   const auto version = der::integer(3);
   const auto algorithms = der::element(der::kSet, {oids().sha256});
   const auto body = version.size() + algorithms.size() + encapsulated.size() + oids().data.size() + explicit_content.size() +
-                    inner_octets.size() + content_size + frame.tail.size();
+                    inner_octets.size() + content_size + tail_size;
   const auto signed_data = der::header(der::kSequence, body);
   const auto explicit_signed = der::header(0xa0, signed_data.size() + body);
-  frame.head = der::header(der::kSequence, oids().signed_data.size() + explicit_signed.size() + signed_data.size() + body);
+  auto head = der::header(der::kSequence, oids().signed_data.size() + explicit_signed.size() + signed_data.size() + body);
   for (const ByteView part : {ByteView(oids().signed_data), ByteView(explicit_signed), ByteView(signed_data), ByteView(version),
                               ByteView(algorithms), ByteView(encapsulated), ByteView(oids().data), ByteView(explicit_content),
                               ByteView(inner_octets)})
-    der::append(frame.head, part);
-  return frame;
+    der::append(head, part);
+  return head;
+}
+
+SignedFrame frame_signed_data(const Digest& content_digest, std::size_t content_size, const SignedOrder& order) {
+  auto tail = frame_tail(content_digest, order, SignatureSize::any);
+  auto head = frame_head(content_size, tail.size());
+  return {std::move(head), std::move(tail)};
 }
 
 // ---- reading ----------------------------------------------------------------------------------------------------------------

@@ -28,8 +28,19 @@ struct SignerIdentity {
 struct SignedFrame {
   Bytes head, tail;
 };
-[[nodiscard]] SignedFrame frame_signed_data(const Digest& content_digest, std::size_t content_size, const SignerIdentity& signer,
-                                            Extra extra, ByteView extra_value, TimeMs signing_time);
+struct SignedOrder {
+  SignerIdentity signer;
+  Extra extra = Extra::none;
+  ByteView extra_value;
+  TimeMs signing_time = 0;  // whole seconds
+};
+[[nodiscard]] SignedFrame frame_signed_data(const Digest& content_digest, std::size_t content_size, const SignedOrder& order);
+// The same in two steps: the head needs no more of the tail than its size, and that is known before anything is signed if the signature has
+// the usual size.
+enum class SignatureSize { any, usual };
+[[nodiscard]] Bytes frame_tail(const Digest& content_digest, const SignedOrder& order, SignatureSize size);
+[[nodiscard]] Bytes frame_head(std::size_t content_size, std::size_t tail_size);
+[[nodiscard]] std::size_t usual_tail_size(const SignedOrder& order);
 
 // Views into the message; valid while it lives.
 struct SignedView {

@@ -2,6 +2,8 @@
 // What we seal is judged good and opens; what differs by one octet is not.
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "test/unit/envelope_world.h"
 
 namespace shutterseal::envelope {
@@ -29,6 +31,19 @@ TEST_CASE("a sealed picture is accepted and opens octet for octet, at every kind
     CHECK(opened.content == picture);
     CHECK(opened.capture.file_name == "101_2026_11_23_10_11_12.jpg");
   }
+}
+
+TEST_CASE("the name is that of all octets, whether or not the signature has the size that its computation began with") {
+  const TestWorld world;
+  const auto sealer = world.sealer();
+  const auto picture = random_octets(40000);
+  std::set<std::size_t> sizes;
+  for (int i = 0; i < 300; ++i) {
+    const auto sealed = seal_test(sealer, test_passage(), picture);
+    sizes.insert(sealed.size);
+    REQUIRE(sealed.digest == sha256(sealed.view()));
+  }
+  CHECK(sizes.size() > 1);
 }
 
 TEST_CASE("sixteen custodians can each open it, and a note and an anchor arrive") {
