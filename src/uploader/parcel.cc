@@ -14,52 +14,56 @@ namespace shutterseal::uploader {
 
 static constexpr std::uint64_t kFirstParcel = std::uint64_t{1} << 20;  // before anything was measured
 static constexpr std::uint64_t kWantedMs = 10'000;
-static constexpr std::size_t kHashStep = 128 * 1024;
 
-std::string parcel_name(std::uint64_t first, std::uint64_t last, const Digest& digest) {
-  return std::to_string(first) + "-" + std::to_string(last) + "-" + digest.hex().substr(0, 16) + ".parcel";
+// ---- the octets ---------------------------------------------------------------------------------------------------------------------------
+
+std::size_t ParcelReader::read_some(std::span<std::uint8_t> out) {
+  for (;;) {
+    if (!fd_) {
+      if (next_ == parcel_.envelopes.size()) return 0;
+      const auto name = parcel_.envelopes[next_++].text();
+      fd_ = Fd(::openat(spool_.dir(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+      if (!fd_) throw_errno("cannot open", spool_.path() + "/" + name);
+    }
+    const auto got = ::read(fd_.get(), out.data(), out.size());
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got < 0 && errno != EINTR) throw_errno("cannot read", spool_.path() + "/" + parcel_.envelopes[next_ - 1].text());
+    if (got == 0) fd_.reset();
+  }
 }
 
 std::size_t ParcelReader::read(std::span<std::uint8_t> out) {
   std::size_t filled = 0;
   while (filled < out.size()) {
-    if (!fd_) {
-      if (next_ == envelopes_.size()) break;
-      const auto name = envelopes_[next_++].text();
-      fd_ = Fd(::openat(spool_.dir(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-      if (!fd_) throw_errno("cannot open", spool_.path() + "/" + name);
-    }
-    const auto got = ::read(fd_.get(), out.data() + filled, out.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_errno("cannot read", spool_.path() + "/" + envelopes_[next_ - 1].text());
-    if (got == 0) fd_.reset();
-    filled += static_cast<std::size_t>(got);
+    const auto got = read_some(out.subspan(filled));
+    if (got == 0) break;
+    filled += got;
   }
+  // A worn SD card: what is sent under this name must be what the name says.
+  if (filled > left_ || (filled < out.size() && filled < left_)) throw Error(ErrorKind::io, "envelopes in '" + spool_.path() + "' changed their size");
+  left_ -= filled;
   return filled;
 }
 
-static Digest hash_parcel(const Spool& spool, const Parcel& parcel) {
+// ---- the parcel -----------------------------------------------------------------------------------------------------------------------------
+
+// One alone is named by its digest, several by that of theirs.
+static Digest digest_of(const std::vector<Envelope>& envelopes) {
+  if (envelopes.size() == 1) return envelopes.front().name.digest;
   envelope::Sha256 hash;
-  ParcelReader reader(spool, parcel.envelopes);
-  Bytes step(kHashStep);
-  std::uint64_t total = 0;
-  while (const auto got = reader.read(step)) {
-    hash.update(ByteView(step).first(got));
-    total += got;
-  }
-  if (total != parcel.size) throw Error(ErrorKind::io, "envelopes in '" + spool.path() + "' changed their size");
+  for (const auto& one : envelopes) hash.update(one.name.digest.view());
   return hash.finish();
 }
 
-Parcel make_parcel(const Spool& spool, const std::vector<Envelope>& envelopes) {
+Parcel make_parcel(const std::vector<Envelope>& envelopes) {
   SHUTTERSEAL_BUG_UNLESS(!envelopes.empty());
   Parcel parcel;
   for (const auto& one : envelopes) {
     parcel.envelopes.push_back(one.name);
     parcel.size += one.size;
   }
-  parcel.digest = envelopes.size() == 1 ? envelopes.front().name.digest : hash_parcel(spool, parcel);
-  parcel.name = parcel_name(envelopes.front().name.sequence, envelopes.back().name.sequence, parcel.digest);
+  parcel.name = std::to_string(envelopes.front().name.sequence) + "-" + std::to_string(envelopes.back().name.sequence) + "-" +
+                digest_of(envelopes).hex().substr(0, 16) + ".parcel";
   return parcel;
 }
 

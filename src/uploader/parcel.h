@@ -16,22 +16,22 @@ inline constexpr std::size_t kMostInParcel = 256;
 struct Parcel {
   std::vector<EnvelopeName> envelopes;
   std::uint64_t size = 0;
-  Digest digest;  // SHA-256 of the whole: how a receipt names a refused one
   std::string name;
 };
-[[nodiscard]] std::string parcel_name(std::uint64_t first, std::uint64_t last, const Digest& digest);
-// Hashes the files (one alone is named by its digest already). Error io when one has not the size it should have.
-[[nodiscard]] Parcel make_parcel(const Spool& spool, const std::vector<Envelope>& envelopes);
+// FIRST-LAST-HASH16.parcel: the same envelopes have the same name, and no octet is read for it.
+[[nodiscard]] Parcel make_parcel(const std::vector<Envelope>& envelopes);
 
-// The octets of a parcel, in order, for transport::Source.
+// The octets of a parcel, in order, for transport::Source. Error io when they are not as many as they should be.
 class ParcelReader {
  public:
-  ParcelReader(const Spool& spool, const std::vector<EnvelopeName>& envelopes) : spool_(spool), envelopes_(envelopes) {}
+  ParcelReader(const Spool& spool, const Parcel& parcel) : spool_(spool), parcel_(parcel), left_(parcel.size) {}
   [[nodiscard]] std::size_t read(std::span<std::uint8_t> out);
 
  private:
+  [[nodiscard]] std::size_t read_some(std::span<std::uint8_t> out);  // 0: the end
   const Spool& spool_;
-  const std::vector<EnvelopeName>& envelopes_;
+  const Parcel& parcel_;
+  std::uint64_t left_;
   std::size_t next_ = 0;
   Fd fd_;
 };

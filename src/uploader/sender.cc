@@ -100,9 +100,9 @@ Sender::Step Sender::after_failure() {
 }
 
 Sender::Step Sender::send(const std::vector<Envelope>& due) {
-  const auto parcel = make_parcel(spool_, due);
+  const auto parcel = make_parcel(due);
   const auto open = [&]() -> transport::Source {
-    auto reader = std::make_shared<ParcelReader>(spool_, parcel.envelopes);
+    auto reader = std::make_shared<ParcelReader>(spool_, parcel);
     return [reader](std::span<std::uint8_t> out) { return reader->read(out); };
   };
   const auto result = connection_.upload(parcel.name, parcel.size, open);
@@ -114,7 +114,7 @@ Sender::Step Sender::send(const std::vector<Envelope>& due) {
   pace_.sent(parcel.size, result.elapsed_ms);
   const auto now = monotonic_ms();
   spool_.mark_sent(parcel.envelopes, now);
-  if (parcel.envelopes.size() > 1 && parcels_.size() < kMostParcels) parcels_[parcel.digest] = parcel.envelopes;
+  if (parcel.envelopes.size() > 1 && parcels_.size() < kMostParcels) parcels_[parcel.name] = parcel.envelopes;
   if (awaiting_since_ == 0) awaiting_since_ = now;
   look_pause_ = kFirstLook;
   next_look_ = now;
@@ -183,7 +183,7 @@ void Sender::apply(const envelope::Receipt& receipt) {
 
 // A refused parcel of one: that envelope is bad, for this server. Of several: perhaps one of them; each goes alone and is judged alone.
 void Sender::apply_refusal(const envelope::Refusal& refusal) {
-  if (const auto parcel = parcels_.find(refusal.digest); parcel != parcels_.end()) {
+  if (const auto parcel = parcels_.find(refusal.name); parcel != parcels_.end()) {
     spool_.send_alone(parcel->second);
     parcels_.erase(parcel);
     return;

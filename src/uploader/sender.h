@@ -66,7 +66,7 @@ class Sender {
   LinkState link_;
   Pace pace_;
   transport::Result last_;
-  std::map<Digest, std::vector<EnvelopeName>> parcels_;  // of several envelopes, sent and not yet answered
+  std::map<std::string, std::vector<EnvelopeName>> parcels_;  // by name: of several envelopes, sent and not yet answered
   std::mt19937_64 random_{std::random_device{}()};
   std::int64_t pause_ms_ = 0, awaiting_since_ = 0, next_look_ = 0, look_pause_ = 0, next_bundle_look_ = 0, retry_at_ = 0;
   int failures_ = 0;

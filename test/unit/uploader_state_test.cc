@@ -134,6 +134,37 @@ TEST_CASE("the spool gives what is due in order, and never what was sent a momen
   CHECK(spool.backlog().count == 1);
 }
 
+TEST_CASE("a parcel is named by its envelopes and is as long as they were") {
+  const Scratch scratch;
+  const auto put = [&scratch](std::uint64_t sequence, std::size_t size) {
+    replace_file(scratch / EnvelopeName{{}, sequence, digest_of(sequence)}.text(), Bytes(size, static_cast<std::uint8_t>(sequence)), 0600);
+  };
+  put(1, 300);
+  put(2, 200);
+  Spool spool(scratch.path);
+  spool.refresh();
+  const auto due = spool.due(0, 500, 1000, 10);
+  REQUIRE(due.size() == 2);
+  const auto parcel = make_parcel(due);
+  CHECK(parcel.size == 500);
+  CHECK(parcel.name.starts_with("1-2-"));
+  CHECK(make_parcel(due).name == parcel.name);
+  CHECK(make_parcel({due[0]}).name == "1-1-" + due[0].name.digest.hex().substr(0, 16) + ".parcel");
+  CHECK(make_parcel({due[0], due[0]}).name != make_parcel({due[0], due[1]}).name);
+  Bytes all(600);
+  ParcelReader reader(spool, parcel);
+  CHECK(reader.read(std::span(all).first(350)) == 350);
+  CHECK(reader.read(std::span(all).subspan(350)) == 150);
+  CHECK(reader.read(all) == 0);
+  CHECK(all[299] == 1);
+  CHECK(all[300] == 2);
+  for (const std::size_t size : {199UL, 201UL}) {  // a worn SD card
+    put(2, size);
+    ParcelReader changed(spool, parcel);
+    CHECK_THROWS_WITH_AS(static_cast<void>(changed.read(all)), doctest::Contains("changed their size"), Error);
+  }
+}
+
 TEST_CASE("parcels have ten seconds of the measured rate and half after a cut") {
   Pace pace(64 << 10, 8 << 20);
   pace.sent(1 << 20, 10'000);
