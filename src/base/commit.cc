@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <set>
@@ -22,10 +23,11 @@ struct CommitGroup::File {
   int dir;
   std::string name, where;
   Fd fd;
+  dev_t device = 0;
   std::uint64_t size = 0;
 };
 
-CommitGroup::CommitGroup(SyncMode mode) : mode_(mode) {}
+CommitGroup::CommitGroup() = default;
 CommitGroup::~CommitGroup() = default;
 
 // Without a name until commit(): a crash while writing leaves nothing behind. File systems without O_TMPFILE are refused by name.
@@ -39,12 +41,19 @@ static Fd open_unnamed(int dir, mode_t mode, const std::string& where) {
   return fd;
 }
 
+static dev_t device_of(int fd, const std::string& where) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw_errno("cannot look at", where);
+  return info.st_dev;
+}
+
 void CommitGroup::add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where) {
   auto file = std::make_unique<File>();
   file->dir = dir;
   file->name = name;
   file->where = where;
   file->fd = open_unnamed(dir, mode, where);
+  file->device = device_of(file->fd.get(), where);
   for (const auto piece : pieces) {
     write_all(file->fd.get(), piece, where);
     file->size += piece.size();
@@ -68,7 +77,8 @@ static void sync_file(int fd, const std::string& where) {
 }
 
 void CommitGroup::sync_data() {
-  if (mode_ == SyncMode::filesystem && files_.size() > 1 && honours_syncfs(files_[0]->fd.get())) {
+  const auto on_the_first = [this](const auto& file) { return file->device == files_[0]->device; };
+  if (files_.size() > 1 && std::all_of(files_.begin(), files_.end(), on_the_first) && honours_syncfs(files_[0]->fd.get())) {
     if (::syncfs(files_[0]->fd.get()) != 0) throw_errno("cannot sync", files_[0]->where);
     return;
   }
@@ -117,7 +127,7 @@ std::vector<Linked> CommitGroup::commit() {
 }
 
 void commit_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where) {
-  CommitGroup group(SyncMode::each);
+  CommitGroup group;
   group.add(dir, name, {content}, mode, where);
   if (group.commit().front() == Linked::different)
     throw Error(ErrorKind::cannot_create, "cannot make '" + escape_untrusted(where, kLongestSubject) + "': it exists");

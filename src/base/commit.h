@@ -18,12 +18,6 @@
 
 namespace shutterseal {
 
-enum class SyncMode {
-  each,        // fsync each file: a shared disk (an SD card) where flushing strangers' data would be rude
-  filesystem,  // one syncfs for a group of two or more, where it is known to be honoured (ext4, xfs, btrfs); else as `each`.
-               // FUSE returns 0 from syncfs and syncs nothing, hence the closed list.
-};
-
 enum class Linked {
   created,
   identical,  // the name existed with the same bytes: an earlier try, cut between link and what should follow it
@@ -32,7 +26,7 @@ enum class Linked {
 
 class CommitGroup {
  public:
-  explicit CommitGroup(SyncMode mode);
+  CommitGroup();
   ~CommitGroup();
   CommitGroup(const CommitGroup&) = delete;
   CommitGroup& operator=(const CommitGroup&) = delete;
@@ -40,7 +34,8 @@ class CommitGroup {
   // Writes `pieces`, one after the other, into an unnamed file (O_TMPFILE) of the directory, so that a crash leaves no litter.
   // `dir` must stay open until commit(). `where` names the file in errors.
   void add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
-  // Sync the data, link each file without overwriting, sync each directory once. One answer per add(), in order.
+  // Sync the data (two or more on one file system that is known to honour it: one syncfs, else fsync each), link each file without
+  // overwriting, sync each directory once. One answer per add(), in order.
   // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean.
   [[nodiscard]] std::vector<Linked> commit();
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
@@ -48,7 +43,6 @@ class CommitGroup {
  private:
   struct File;
   void sync_data();
-  SyncMode mode_;
   std::vector<std::unique_ptr<File>> files_;
 };
 

@@ -141,7 +141,7 @@ static std::string write_picture(const Fd& dir, const std::string& out, const en
   const auto plain = safe_name(capture.file_name);
   const auto unique = capture.chain.hex().substr(0, 8) + "-" + std::to_string(capture.sequence) + "-" + plain.substr(0, 220);
   for (const auto& name : {plain, unique}) {
-    CommitGroup group(SyncMode::each);
+    CommitGroup group;
     group.add(dir.get(), name, {opened.content}, 0600, out + "/" + name);
     const auto linked = group.commit().front();
     if (linked == Linked::different) continue;  // cameras reuse names: the second picture gets its place in the chain in front

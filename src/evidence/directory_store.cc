@@ -66,7 +66,7 @@ class DirectoryStore : public Store {
   explicit DirectoryStore(const std::string& directory) : path_(directory), root_(open_dir(directory)), hours_(root_.get()) {}
 
   std::vector<Location> put(const std::vector<Item>& group) override {
-    CommitGroup commit(SyncMode::filesystem);
+    CommitGroup commit;
     std::vector<std::shared_ptr<Fd>> held;
     std::vector<Location> locations;
     for (const auto& item : group) {

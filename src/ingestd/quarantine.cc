@@ -64,7 +64,7 @@ void Quarantine::keep(const Drop& drop, const Digest& digest, const std::string&
   const auto dir = folder(drop.camera);
   const auto name = std::to_string(drop.received_at) + "-" + digest.hex().substr(0, 16);
   const auto where = directory_ + "/" + drop.camera.account() + "/" + name;
-  CommitGroup group(SyncMode::each);
+  CommitGroup group;
   const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), digest.hex(), reason);
   group.add(dir.get(), name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
   group.add(dir.get(), name + ".parcel", {octets}, kFileMode, where + ".parcel");
@@ -86,7 +86,7 @@ bool Quarantine::take(int from_dir, const CameraId& camera, const std::string& n
     note_overflow(camera, rfc3339_ms(now) + " - " + std::to_string(size) + " " + reason + " " + quote_untrusted(name));
     return false;
   }
-  CommitGroup group(SyncMode::each);
+  CommitGroup group;
   const auto text = reason_text(camera, name, now, size, "-", reason);
   group.add(dir.get(), target + ".reason", {as_bytes(text)}, kFileMode, directory_ + "/" + target);
   static_cast<void>(group.commit());

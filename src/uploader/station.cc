@@ -18,7 +18,7 @@ namespace shutterseal::uploader {
 struct Station::Draft {
   explicit Draft(ChainState from) : state(std::move(from)) {}
   ChainState state;
-  CommitGroup group{SyncMode::each};
+  CommitGroup group;
   std::vector<Envelope> envelopes;
 };
 

@@ -22,13 +22,13 @@ TEST_CASE("a group gets all its names, and the same group again changes nothing"
   const Scratch scratch;
   const auto dir = open_dir(scratch.path);
   for (const auto expected : {Linked::created, Linked::identical}) {
-    CommitGroup group(SyncMode::filesystem);
+    CommitGroup group;
     group.add(dir.get(), "a", {as_bytes("one"), as_bytes("two")}, 0440, "a");
     group.add(dir.get(), "b", {as_bytes("three")}, 0600, "b");
     CHECK(group.commit() == std::vector{expected, expected});
   }
   CHECK(as_text(read_file(scratch / "a", 100)) == "onetwo");
-  CommitGroup group(SyncMode::each);
+  CommitGroup group;
   group.add(dir.get(), "a", {as_bytes("other!")}, 0440, "a");
   CHECK(group.commit() == std::vector{Linked::different});
   CHECK(as_text(read_file(scratch / "a", 100)) == "onetwo");
@@ -39,7 +39,7 @@ TEST_CASE("a group that is given up leaves no file behind") {
   const Scratch scratch;
   const auto dir = open_dir(scratch.path);
   {
-    CommitGroup group(SyncMode::each);
+    CommitGroup group;
     group.add(dir.get(), "a", {as_bytes("one")}, 0600, "a");
   }
   CHECK(list_dir(dir.get()).empty());
