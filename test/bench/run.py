@@ -221,8 +221,8 @@ def memory_of(pids):
 
 
 def family(pid):
-    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-    return [str(pid), *children]
+    children = [task.read_text().split() for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children")]
+    return [str(pid), *sum(children, [])]
 
 
 class PeakOf:
@@ -234,7 +234,7 @@ class PeakOf:
     def watch(self):
         while self.running:
             self.peak = max(self.peak, memory_of(family(self.pid)))
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def stop(self):
         self.running = False
