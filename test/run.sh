@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: run.sh BUILD KIND...   (static, unit, e2e, e2e-pam); from the project's root.
+# usage: run.sh BUILD KIND...   (static, unit, e2e, sanitized, lint); from the project's root.
 # Runs everything of those kinds, goes on after a failure, and ends with one line: 'N passed, N failed'.
 set -u
 build=$1
@@ -48,12 +48,43 @@ run_e2e() {
   [ "$needs_root" -gt 0 ] || needs_root=
 }
 
+# BUILD/asan: unit tests, and the main job once through every program.
+run_sanitized() {
+  plain=$build build=$build/asan
+  mkdir -p "$build/test-logs"
+  run_unit
+  run_e2e pictures_travel_from_capture_to_evidence.sh
+  build=$plain
+}
+
+# What a sanitizer wrote is a failure, even of a process whose end nobody looked at.
+check_reports() {
+  if reports=$(ls "$logs"/sanitizer.* 2> /dev/null); then
+    cat "$logs"/sanitizer.* | head -100
+    echo "not ok sanitizer: $(echo "$reports" | wc -l) reports"
+    failed=$((failed + 1))
+  else
+    echo "ok sanitizer: no report"
+    passed=$((passed + 1))
+  fi
+}
+
+run_lint() {
+  sh test/lint.sh > "$logs/lint" 2>&1
+  cat "$logs/lint"
+  count_lines "$logs/lint"
+}
+
+rm -f "$logs"/sanitizer.*
+for sanitizer in ASAN UBSAN TSAN; do export "${sanitizer}_OPTIONS=log_path=$(realpath "$logs")/sanitizer"; done
 for kind; do
   case $kind in
     static) run_static ;;
     unit) run_unit ;;
     e2e) run_e2e '*.sh' ;;
-    e2e-pam) run_e2e 'pam_*.sh' ;;
+    sanitized) run_sanitized ;;
+    reports) check_reports ;;
+    lint) run_lint ;;
     *) echo "run.sh: unknown kind '$kind'" >&2; exit 64 ;;
   esac
 done
