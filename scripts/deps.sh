@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs, by name, what a list needs on Debian 12 and is missing; says so first. Starts no service, changes no enablement.
-# usage: deps.sh build|demo|check|bench
+# usage: deps.sh build|demo|check|bench|fuzz
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
@@ -13,13 +13,15 @@ check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mando
   rsyslog logrotate curl systemd procps bsdutils"
 
 bench_packages="rsync"
+fuzz_packages="clang-14 libclang-rt-14-dev python3 python3-cryptography"
 
 case ${1:-build} in
   build) wanted=$build_packages ;;
   demo) wanted="$build_packages $demo_packages" ;;
   check) wanted="$build_packages $demo_packages $check_packages" ;;
   bench) wanted="$build_packages $demo_packages $check_packages $bench_packages" ;;
-  *) echo "usage: deps.sh build|demo|check|bench" >&2; exit 64 ;;
+  fuzz) wanted="$build_packages $fuzz_packages" ;;
+  *) echo "usage: deps.sh build|demo|check|bench|fuzz" >&2; exit 64 ;;
 esac
 
 missing=
