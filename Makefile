@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -122,6 +122,10 @@ deps-check:
 	sh scripts/deps.sh check
 deps-bench:
 	sh scripts/deps.sh bench
+deps-fuzz:
+	sh scripts/deps.sh fuzz
+deps-long:
+	sh scripts/deps.sh long
 
 # demo and check install first and configure afterwards, hence the second make.
 demo: deps-demo
@@ -129,31 +133,71 @@ demo: deps-demo
 	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
 check: deps-check
 	$(SUBMAKE) all unit-programs
-	$(SUBMAKE) $(ASAN) all unit-programs
-	sh test/run.sh $(BUILD) static unit e2e sanitized reports
+	$(SUBMAKE) $(ASAN) all unit-programs fuzz-programs
+	sh test/run.sh $(BUILD) static unit fuzz e2e sanitized reports
 check-static: deps-check
 	sh test/run.sh $(BUILD) static
 check-unit: deps-check
 	$(SUBMAKE) unit-programs
 	sh test/run.sh $(BUILD) unit
+check-fuzz: deps-check
+	$(SUBMAKE) $(ASAN) fuzz-programs
+	sh test/run.sh $(BUILD) fuzz
 check-e2e: deps-check
 	$(SUBMAKE) all
 	sh test/run.sh $(BUILD) e2e
 
-# Every build of its own folder. OpenSSL, libcurl and SQLite are not instrumented: what is found is ours.
+# Every build of its own folder. OpenSSL, libcurl and SQLite are not instrumented: what is found is ours. What g++ then calls uninitialised
+# inside {fmt} is the sanitizer's own.
 ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(ASAN_FLAGS)' LDFLAGS='$(ASAN_FLAGS)' MODULE_FLAGS=
+ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(ASAN_FLAGS) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(ASAN_FLAGS)' MODULE_FLAGS=
 TSAN = BUILD=$(BUILD)/tsan CXXFLAGS='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread' MODULE_FLAGS=
+runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 
-# What takes longer: everything again under the sanitizers, the linters that take minutes, the long form of each trial.
-check-long: deps-check
+# What takes longer: everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
+# of each trial.
+check-long: deps-long
 	$(SUBMAKE) all
 	$(SUBMAKE) $(ASAN) all unit-programs
 	$(SUBMAKE) $(TSAN) all unit-programs
 	sh test/run.sh $(BUILD) lint
-	sh test/run.sh $(BUILD)/asan unit e2e reports
-	sh test/run.sh $(BUILD)/tsan unit e2e reports
+	$(SUBMAKE) fuzz MINUTES=1
+	$(call runtime,asan) sh test/run.sh $(BUILD)/asan unit e2e reports
+	$(call runtime,tsan) sh test/run.sh $(BUILD)/tsan unit e2e reports
 	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
+
+# Fuzzing (ARCHITECTURE.md, Trials). One program a target: with clang's engine it fuzzes, with replay.cc it runs what it is given.
+FUZZ_TARGETS := $(patsubst test/fuzz/target/%.cc,%,$(wildcard test/fuzz/target/*.cc))
+FUZZ_MAIN = $(call objects,test/fuzz/replay.cc)
+# What reads octets from outside, and no more: a sanitizer's build takes its time.
+FUZZED := $(foreach l,base config envelope registry,$(call sources,$(l))) src/transport/url.cc src/ingestd/wire.cc src/ingestd/settings.cc \
+  $(patsubst %,src/uploader/%.cc,settings chain receipt spool) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
+FUZZ_EXTERNS = $(CRYPTO_LIBS) $(CRYPT_LIBS) $(BOOST_LIBS) $(FMT_LIBS)
+$(BUILD)/lib/libfuzzed.a: $(call objects,$(FUZZED) $(wildcard test/fuzz/lib/*.cc))
+	@mkdir -p $(@D)
+	rm -f $@ && $(AR) rcs $@ $^
+define fuzz_program
+$(BUILD)/bin/fuzz-$(1): $(call objects,$(2)) $(BUILD)/lib/libfuzzed.a $$(FUZZ_MAIN)
+	@mkdir -p $$(@D)
+	$$(CXX) $$(CXXFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(ALL_LDFLAGS) $$(FUZZ_EXTERNS)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_program,$(t),test/fuzz/target/$(t).cc)))
+$(eval $(call fuzz_program,control,test/fuzz/control.cc))
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/bin/fuzz-%) $(BUILD)/bin/fuzz-control
+
+# The flags of config.mk were tried with another compiler, hence those of this one.
+FUZZ_BUILD = $(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++-14 FUZZ_MAIN= BASE_LDFLAGS= \
+  BASE_FLAGS='-std=c++20 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -fno-sanitize-recover=undefined' \
+  CXXFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
+MINUTES ?= 1
+TARGETS ?=
+fuzz: deps-fuzz
+	$(FUZZ_BUILD)
+	/usr/bin/python3 test/fuzz/run.py $(BUILD)/fuzz $(MINUTES) $(TARGETS)
+# After a long run: what is worth keeping goes into test/fuzz/corpus.
+fuzz-minimise: deps-fuzz
+	$(FUZZ_BUILD)
+	/usr/bin/python3 test/fuzz/run.py $(BUILD)/fuzz --minimise $(TARGETS)
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
@@ -217,5 +261,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench install dist clean distclean unit-programs bench-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise install dist clean distclean unit-programs bench-programs fuzz-programs FORCE
 FORCE:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs, by name, what a list needs on Debian 12 and is missing; says so first. Starts no service, changes no enablement.
-# usage: deps.sh build|demo|check|bench
+# usage: deps.sh build|demo|check|bench|fuzz|long
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
@@ -10,16 +10,20 @@ build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev lib
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd
-  rsyslog logrotate curl systemd procps bsdutils"
+  rsyslog logrotate curl systemd procps bsdutils valgrind"
 
 bench_packages="rsync"
+fuzz_packages="clang-14 libclang-rt-14-dev python3 python3-cryptography"
+long_packages="clang-tidy cppcheck"
 
 case ${1:-build} in
   build) wanted=$build_packages ;;
   demo) wanted="$build_packages $demo_packages" ;;
   check) wanted="$build_packages $demo_packages $check_packages" ;;
   bench) wanted="$build_packages $demo_packages $check_packages $bench_packages" ;;
-  *) echo "usage: deps.sh build|demo|check|bench" >&2; exit 64 ;;
+  fuzz) wanted="$build_packages $fuzz_packages" ;;
+  long) wanted="$build_packages $demo_packages $check_packages $fuzz_packages $long_packages" ;;
+  *) echo "usage: deps.sh build|demo|check|bench|fuzz|long" >&2; exit 64 ;;
 esac
 
 missing=

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: run.sh BUILD KIND...   (static, unit, e2e, sanitized, lint); from the project's root.
+# usage: run.sh BUILD KIND...   (static, unit, fuzz, e2e, sanitized, reports, lint); from the project's root.
 # Runs everything of those kinds, goes on after a failure, and ends with one line: 'N passed, N failed'.
 set -u
 build=$1
@@ -18,6 +18,12 @@ run_static() {
   sh test/static.sh > "$logs/static" 2>&1
   cat "$logs/static"
   count_lines "$logs/static"
+}
+
+run_fuzz() {
+  sh test/fuzz/replay.sh "$build/asan" > "$logs/fuzz" 2>&1
+  cat "$logs/fuzz"
+  count_lines "$logs/fuzz"
 }
 
 # doctest's own count of test cases is what is counted; a program that dies before printing it is one failure.
@@ -81,6 +87,7 @@ for kind; do
   case $kind in
     static) run_static ;;
     unit) run_unit ;;
+    fuzz) run_fuzz ;;
     e2e) run_e2e '*.sh' ;;
     sanitized) run_sanitized ;;
     reports) check_reports ;;

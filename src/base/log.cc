@@ -18,7 +18,8 @@ LogLine& LogLine::number(std::string_view key, std::int64_t value) { return fiel
 
 LogLine& LogLine::sentence(std::string_view key, std::string_view safe_text) {
   text_.append(" ").append(key).append("=\"");
-  for (const char c : safe_text) text_ += c == '"' || c < ' ' ? '\'' : c;
+  // Whether char has a sign depends on the machine: on ARM it has none.
+  for (const char c : safe_text) text_ += c == '"' || c < ' ' || c > '~' ? '\'' : c;
   text_ += '"';
   return *this;
 }

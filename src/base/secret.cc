@@ -20,7 +20,10 @@ namespace shutterseal {
 
 static constexpr std::size_t kLongestSecret = 1024;
 
-void wipe(void* memory, std::size_t size) noexcept { ::explicit_bzero(memory, size); }
+void wipe(void* memory, std::size_t size) noexcept {
+  // An empty vector has no address, and explicit_bzero takes none: an envelope that encrypts nothing comes here.
+  if (size != 0) ::explicit_bzero(memory, size);
+}
 
 Secret::Secret(std::string_view text) {
   octets_.reserve(text.size() + 1);

@@ -86,7 +86,9 @@ static std::optional<int> parse_fraction(std::string_view text) {
 std::optional<TimeMs> parse_time(std::string_view text) {
   constexpr std::size_t kDateLength = 10, kSecondsEnd = 19;
   const auto date = parse_date(text);
-  if (!date || text.size() == kDateLength) return date;
+  // What format_utc refuses to write must not be read: a file would come in that can never be replaced.
+  if (!date || *date < 0) return std::nullopt;
+  if (text.size() == kDateLength) return date;
   if (text.size() <= kSecondsEnd || text[10] != 'T' || text[13] != ':' || text[16] != ':') return std::nullopt;
   const auto hour = digits_at(text, 11, 2, 23), minute = digits_at(text, 14, 2, 59), second = digits_at(text, 17, 2, 59);
   const auto fraction = parse_fraction(text.substr(kSecondsEnd));

@@ -37,7 +37,18 @@ static std::optional<Pending> parse_pending(std::string_view value) {
   return Pending{*sequence, *digest, std::string(as_text(*original))};
 }
 
+static bool take_pending(ChainState& state, const KeyValue& entry) {
+  auto pending = entry.key == "pending" ? parse_pending(entry.value) : std::nullopt;
+  if (!pending || pending->sequence != state.next()) return false;
+  state.pending.push_back(std::move(*pending));
+  return true;
+}
+
+static constexpr unsigned kAllSeen = 7;
+
+// What is pending counts on from the three before it: in any other order the file is not one that this program wrote.
 static bool take(ChainState& state, const KeyValue& entry, unsigned& seen) {
+  if (seen == kAllSeen) return take_pending(state, entry);
   if (entry.key == "chain") {
     const auto chain = ChainId::parse(entry.value);
     if (chain) state.chain = *chain;
@@ -55,11 +66,7 @@ static bool take(ChainState& state, const KeyValue& entry, unsigned& seen) {
     seen |= 4;
     return digest.has_value();
   }
-  if (entry.key != "pending") return false;
-  auto pending = parse_pending(entry.value);
-  if (!pending || pending->sequence != state.next()) return false;
-  state.pending.push_back(std::move(*pending));
-  return true;
+  return false;
 }
 
 static std::vector<KeyValue> entries_of(std::string_view text, const std::string& file) {
@@ -80,7 +87,8 @@ std::optional<ChainState> parse_chain(std::string_view text, const std::string& 
   if (*format > 1) fail_at(file, entries.front().line, "format " + std::to_string(*format) + " is newer than this program");
   for (auto entry = entries.begin() + 1; entry != entries.end(); ++entry)
     if (!take(state, *entry, seen)) return std::nullopt;
-  return seen == 7 ? std::optional(state) : std::nullopt;
+  // A sequence beyond the last is one that the sealer must not be asked for: it would stop at each start.
+  return seen == kAllSeen && state.next() <= kLargestInteger ? std::optional(state) : std::nullopt;
 }
 
 static bool is_committed(const ChainState& state, const Pending& one, const Surroundings& around) {

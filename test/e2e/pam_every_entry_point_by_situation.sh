@@ -70,7 +70,7 @@ printf 'auth required pam_deny.so\naccount required pam_deny.so\nsession require
 # pam SERVICE USER RHOST CALL: the password on standard input; prints pamtester's words and, with PAM_WRAPPER's help, our log lines.
 pam() {
   tries=$((${tries:-0} + 1))
-  LD_PRELOAD="${ASAN_RUNTIME:+$ASAN_RUNTIME libcrypt.so.1 libstdc++.so.6 }libnss_wrapper.so libpam_wrapper.so" NSS_WRAPPER_PASSWD="$world/passwd" NSS_WRAPPER_GROUP="$world/group" \
+  LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME libcrypt.so.1 libstdc++.so.6 }libnss_wrapper.so libpam_wrapper.so" NSS_WRAPPER_PASSWD="$world/passwd" NSS_WRAPPER_GROUP="$world/group" \
     PAM_WRAPPER=1 PAM_WRAPPER_SERVICE_DIR="$world/pam.d" PAM_WRAPPER_USE_SYSLOG=0 PAM_WRAPPER_DEBUGLEVEL=2 \
     pamtester -I "rhost=$3" "$1" "$2" "$4" > "$world/pam.said" 2>&1 && status=0 || status=1
   cat "$world/pam.said" >> "$world/pam.history"

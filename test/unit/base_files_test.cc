@@ -100,6 +100,15 @@ TEST_CASE("untrusted text cannot forge a line, a field or a terminal escape") {
   CHECK(LogLine("trouble").sentence("reason", "cannot \"do\"\n it").text() == "trouble reason=\"cannot 'do'' it\"");
 }
 
+TEST_CASE("an error's words reach the log as printable ASCII on machines where char has a sign, and where it has none") {
+  CHECK(LogLine("trouble").sentence("reason", "a\x7f" "b\x9b" "c\xff").text() == "trouble reason=\"a'b'c'\"");
+}
+
+TEST_CASE("a time that could not be written back is not read") {
+  CHECK(parse_time("1970-01-01") == 0);
+  for (const auto* bad : {"1969-12-31", "1969-12-31T23:59:59.999Z", "0000-01-01"}) CHECK_FALSE(parse_time(bad));
+}
+
 TEST_CASE("numbers, sizes and times are read strictly") {
   CHECK(parse_decimal("0", 9) == 0);
   for (const auto* bad : {"", "00", "01", "+1", "-1", " 1", "1 ", "10", "99999999999999999999999"}) CHECK_FALSE(parse_decimal(bad, 9));

@@ -35,6 +35,22 @@ TEST_CASE("the chain's state goes to a file and back, whatever originals are cal
   CHECK_THROWS_AS(static_cast<void>(parse_chain("format = 2\n", "f")), Error);
 }
 
+TEST_CASE("a chain's file in another order than it was written in is damaged") {
+  const auto text = format_chain(three_pending());
+  const auto pending = text.find("pending"), next = text.find("next");
+  REQUIRE(parse_chain(text, "f"));
+  CHECK_FALSE(parse_chain(text.substr(0, next) + text.substr(pending) + text.substr(next, pending - next), "f"));
+  CHECK_FALSE(parse_chain(text + "next = 9\n", "f"));
+}
+
+TEST_CASE("a chain's file that asks for a sequence beyond the last is damaged: sealing it would abort at each start") {
+  auto state = new_chain({});
+  state.base = kLargestInteger;
+  CHECK(parse_chain(format_chain(state), "f") == state);
+  state.pending.push_back({kLargestInteger, digest_of(1), ""});
+  CHECK_FALSE(parse_chain(format_chain(state), "f"));
+}
+
 TEST_CASE("after a crash what was committed counts and what was not is sealed again") {
   const auto state = three_pending();
   Surroundings around;

@@ -144,21 +144,31 @@ def capture(camera="102", sequence=42, name="102_2026_11_23_10_11_12.jpg"):
                                           utf8("image/jpeg")))
 
 
-def main() -> None:
-    out = pathlib.Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
-    authority, camera, other, custodian, stranger = (new_key() for _ in range(5))
-    ca = certificate("authority", authority, "authority", authority, "authority")
-    cam = certificate("cam-102", camera, "authority", authority, "camera")
-    cam_other = certificate("cam-103", other, "authority", authority, "camera")
-    keeper = certificate("custodian", custodian, "authority", authority, "custodian")
-    for name, cert in (("authority", ca), ("camera", cam), ("other", cam_other), ("custodian", keeper)):
-        (out / f"{name}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    (out / "custodian.key").touch(mode=0o600)
-    (out / "custodian.key").write_bytes(custodian.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    picture = b"\xff\xd8\xff\xe0" + hashlib.shake_128(b"picture").digest(3000) + b"\xff\xd9"
-    (out / "picture.jpg").write_bytes(picture)
+class Keys:
+    """Who there is: an authority, two cameras and a custodian that it certified, and a stranger."""
+
+    def __init__(self) -> None:
+        self.authority, self.camera, self.other, self.custodian, self.stranger = (new_key() for _ in range(5))
+        self.authority_certificate = certificate("authority", self.authority, "authority", self.authority, "authority")
+        self.camera_certificate = certificate("cam-102", self.camera, "authority", self.authority, "camera")
+        self.other_certificate = certificate("cam-103", self.other, "authority", self.authority, "camera")
+        self.custodian_certificate = certificate("custodian", self.custodian, "authority", self.authority, "custodian")
+
+    def write(self, out: pathlib.Path) -> None:
+        for name in ("authority", "camera", "other", "custodian"):
+            (out / f"{name}.pem").write_bytes(getattr(self, f"{name}_certificate").public_bytes(serialization.Encoding.PEM))
+        write_key(out / "custodian.key", self.custodian)
+
+
+def write_key(path: pathlib.Path, key) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+
+def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """For `shutterseal verify`, and for `shutterseal open`: what only the holder of a custodian's key can see."""
+    authority, camera, other, custodian, stranger = keys.authority, keys.camera, keys.other, keys.custodian, keys.stranger
+    ca, cam, cam_other = keys.authority_certificate, keys.camera_certificate, keys.other_certificate
 
     def inner(**change): return signed_data(picture, camera, cam, change.pop("extra", capture()), TIME, include=True, **change)
     def outer(content=None, **change):
@@ -167,7 +177,7 @@ def main() -> None:
 
     good = outer()
     unknown = new_key()
-    vectors = {
+    verified = {
         "accepted__plain": good,
         "accepted__event-with-note": outer(extra=passage(kind=1, tail=der(0x81, b"tamper"))),
         "accepted__with-anchor": outer(extra=passage(tail=der(0xA0, integer(7), octets(bytes(32))))),
@@ -209,7 +219,6 @@ def main() -> None:
         "unknown-signer__right-key-other-certificate": outer(cert=certificate("cam-102", camera, "authority", authority, "camera")),
         "unknown-signer__authority-as-camera": outer(key=authority, cert=ca),
     }
-    # What only the holder of a custodian's key can see: the verdict of `shutterseal open`.
     opened = {
         "accepted__plain": good,
         "inner-mismatch__another-cameras-inner": outer(content=middle(
@@ -222,7 +231,17 @@ def main() -> None:
         "malformed__inner-without-certificate": outer(content=middle(signed_data(picture, camera, cam, capture(), TIME), custodian)),
         "malformed__nested-envelope": outer(content=middle(good, custodian)),
     }
-    for folder, files in (("verify", vectors), ("open", opened)):
+    return verified, opened
+
+
+def main() -> None:
+    out = pathlib.Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    keys = Keys()
+    keys.write(out)
+    picture = b"\xff\xd8\xff\xe0" + hashlib.shake_128(b"picture").digest(3000) + b"\xff\xd9"
+    (out / "picture.jpg").write_bytes(picture)
+    for folder, files in zip(("verify", "open"), vectors(keys, picture)):
         (out / folder).mkdir(exist_ok=True)
         for name, content in files.items():
             (out / folder / f"{name}.p7m").write_bytes(content)
