@@ -108,6 +108,16 @@ $(BUILD)/test/unit-$(1): $(call objects,$(wildcard test/unit/$(1)_*_test.cc) tes
 endef
 $(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
 
+# What end-to-end tests need beside the programs, never installed: the daemon with a verifier that was taken over (the object comes before the
+# archive, so that the archive's own is left out), and a maker of whole fleets.
+$(BUILD)/test/subverted-ingestd: $(call objects,test/subverted/answer.cc src/ingestd/main.cc) $(call archives,ingestd)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,ingestd)
+$(BUILD)/test/make-fleet: $(call objects,test/fleet/make_fleet.cc) $(call archives,server)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,server)
+test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet
+
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
 # All cores, unless the caller chose.
@@ -128,7 +138,7 @@ demo: deps-demo
 	$(SUBMAKE) all
 	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
 check: deps-check
-	$(SUBMAKE) all unit-programs
+	$(SUBMAKE) all unit-programs test-programs
 	sh test/run.sh $(BUILD) static unit e2e
 check-static: deps-check
 	sh test/run.sh $(BUILD) static
@@ -136,7 +146,7 @@ check-unit: deps-check
 	$(SUBMAKE) unit-programs
 	sh test/run.sh $(BUILD) unit
 check-e2e: deps-check
-	$(SUBMAKE) all
+	$(SUBMAKE) all test-programs
 	sh test/run.sh $(BUILD) e2e
 
 # What takes longer: everything again under the address and undefined-behaviour sanitizers, a thousand cameras, each weakness of the FTP server.
@@ -144,7 +154,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-long: deps-check
 	$(SUBMAKE) BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' MODULE_FLAGS= all unit-programs
 	ASAN_RUNTIME=$$($(CXX) -print-file-name=libasan.so) sh test/run.sh $(BUILD)/asan unit e2e-pam
-	$(SUBMAKE) all
+	$(SUBMAKE) all test-programs
 	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
@@ -153,8 +163,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,envelope)
 bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
 bench: deps-bench
-	$(SUBMAKE) all bench-programs
+	$(SUBMAKE) all bench-programs test-programs
 	/usr/bin/python3 test/bench/run.py $(BUILD)
+	/usr/bin/python3 test/bench/flood.py $(BUILD)
 
 # Where the system's own tools look, below any prefix.
 unitdir = $(prefix)/lib/systemd/system
@@ -209,5 +220,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench install dist clean distclean unit-programs bench-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench install dist clean distclean unit-programs test-programs bench-programs FORCE
 FORCE:

@@ -26,7 +26,7 @@ static int serve(const Context& context, bool once, bool foreground) {
   const auto lock = FileLock::try_lock(context.paths.run_dir + "/ingestd.lock");
   if (!lock) throw Error(ErrorKind::temporary, "another shutterseal-ingestd is running");
   const Log log(kProgram, foreground, context.settings.log_level);
-  Verifier(context.settings.picture_limit).prove();  // before anything is taken
+  Verifier(context.settings, log).prove();  // before anything is taken
   log.info(LogLine("started"));
   Daemon daemon(context, log, stop_signal, once ? Patience::give_up : Patience::wait);
   if (once)
@@ -53,7 +53,8 @@ static int run(int argc, char** argv) {
   if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
   if (arguments.has("dump")) return 0;
   if (arguments.has("test")) {
-    Verifier(context.settings.picture_limit).prove();  // a sandbox that is too tight is a mistake of configuration
+    const Log log(kProgram, true, context.settings.log_level);
+    Verifier(context.settings, log).prove();  // a sandbox that is too tight is a mistake of configuration
     return 0;
   }
   return serve(context, arguments.has("once"), arguments.has("foreground"));
