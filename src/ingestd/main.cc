@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // shutterseal-ingestd(8): from drop directories to evidence.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cstring>
 
@@ -18,8 +19,17 @@ static std::vector<config::Option> options() {
   return all;
 }
 
+// Descriptors are bounded by the pipeline, but a parcel of a thousand small envelopes already needs more than the usual soft limit.
+static void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot read", "the limit of descriptors");
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise", "the limit of descriptors");
+}
+
 static int serve(const Context& context, bool once, bool foreground) {
   StopSignal stop_signal;  // first: a signal to reload or stop must never meet its default while we start
+  raise_descriptor_limit();
   if (!exists(context.paths.receipt_key))
     throw Error(ErrorKind::config, "no receipt key '" + context.paths.receipt_key + "': run 'shutterseal init' first");
   make_dirs(context.paths.run_dir, 0750);

@@ -12,6 +12,7 @@ namespace shutterseal::ingestd {
 
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
+static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
@@ -161,9 +162,10 @@ std::vector<JudgedDrop> Pipeline::next_group() {
   const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
   changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
   std::vector<JudgedDrop> group;
-  std::uint64_t octets = 0;
-  while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes) {
+  std::uint64_t octets = 0, envelopes = 0;
+  while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes && envelopes < kMostEnvelopes) {
     octets += judged_.front().drop.snapshot.view().size();
+    envelopes += judged_.front().envelopes.size();
     group.push_back(std::move(judged_.front()));
     judged_.pop();
   }

@@ -13,7 +13,7 @@
 namespace shutterseal::ingestd {
 
 inline constexpr std::size_t kMostSigners = 64;    // certificates of one camera
-inline constexpr std::size_t kMostAnswers = 4096;  // envelopes of one drop; more is malformed
+inline constexpr std::size_t kMostAnswers = 1024;  // envelopes of one drop; what is behind them is malformed
 inline constexpr int kVerifierFd = 3;
 
 struct SignerRecord {

@@ -21,14 +21,11 @@ std::vector<envelope::Judged> judge_request(envelope::Judge& judge, const Reques
   }
   std::vector<Ski> custodians;
   for (std::uint32_t i = 0; i < request.custodians; ++i) custodians.push_back(Ski{request.custodian[i]});
-  return judge.parcel(octets, request.camera.data(), signers, custodians);
+  return judge.parcel(octets, request.camera.data(), signers, custodians, kMostAnswers);
 }
 
 bool send_answers(const std::vector<envelope::Judged>& judged) {
-  const auto count = std::min(judged.size(), kMostAnswers);
-  for (std::size_t i = 0; i < count; ++i)
-    if (!send_answer(kVerifierFd, to_answer(judged[i], i + 1 == count))) return false;
-  return true;
+  return std::all_of(judged.begin(), judged.end(), [&](const auto& one) { return send_answer(kVerifierFd, to_answer(one, &one == &judged.back())); });
 }
 
 int verifier_main() {
