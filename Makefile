@@ -108,6 +108,16 @@ $(BUILD)/test/unit-$(1): $(call objects,$(wildcard test/unit/$(1)_*_test.cc) tes
 endef
 $(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
 
+# What end-to-end tests need beside the programs, never installed: the daemon with a verifier that was taken over (the object comes before the
+# archive, so that the archive's own is left out), and a maker of whole fleets.
+$(BUILD)/test/subverted-ingestd: $(call objects,test/subverted/answer.cc src/ingestd/main.cc) $(call archives,ingestd)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,ingestd)
+$(BUILD)/test/make-fleet: $(call objects,test/fleet/make_fleet.cc) $(call archives,server)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,server)
+test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet
+
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
 # All cores, unless the caller chose.
@@ -132,7 +142,7 @@ demo: deps-demo
 	$(SUBMAKE) all
 	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
 check: deps-check
-	$(SUBMAKE) all unit-programs
+	$(SUBMAKE) all unit-programs test-programs
 	$(SUBMAKE) $(ASAN) all unit-programs fuzz-programs
 	sh test/run.sh $(BUILD) static unit fuzz e2e sanitized reports
 check-static: deps-check
@@ -144,7 +154,7 @@ check-fuzz: deps-check
 	$(SUBMAKE) $(ASAN) fuzz-programs
 	sh test/run.sh $(BUILD) fuzz
 check-e2e: deps-check
-	$(SUBMAKE) all
+	$(SUBMAKE) all test-programs
 	sh test/run.sh $(BUILD) e2e
 
 # Every build of its own folder. OpenSSL, libcurl and SQLite are not instrumented: what is found is ours. What g++ then calls uninitialised
@@ -157,9 +167,9 @@ runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 # What takes longer: everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
 # of each trial.
 check-long: deps-long
-	$(SUBMAKE) all
-	$(SUBMAKE) $(ASAN) all unit-programs
-	$(SUBMAKE) $(TSAN) all unit-programs
+	$(SUBMAKE) all test-programs
+	$(SUBMAKE) $(ASAN) all unit-programs test-programs
+	$(SUBMAKE) $(TSAN) all unit-programs test-programs
 	sh test/run.sh $(BUILD) lint
 	$(SUBMAKE) fuzz MINUTES=1
 	$(call runtime,asan) sh test/run.sh $(BUILD)/asan unit e2e reports
@@ -205,8 +215,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,envelope)
 bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
 bench: deps-bench
-	$(SUBMAKE) all bench-programs
+	$(SUBMAKE) all bench-programs test-programs
 	/usr/bin/python3 test/bench/run.py $(BUILD)
+	/usr/bin/python3 test/bench/flood.py $(BUILD)
 
 # Where the system's own tools look, below any prefix.
 unitdir = $(prefix)/lib/systemd/system
@@ -261,5 +272,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise install dist clean distclean unit-programs bench-programs fuzz-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise install dist clean distclean unit-programs test-programs bench-programs fuzz-programs FORCE
 FORCE:

@@ -102,23 +102,54 @@ Fd open_guarded_dir(const std::string& path) {
   return dir;
 }
 
-std::vector<std::string> list_dir(int dir, std::size_t limit) {
+using Listing = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+static Listing start_listing(int dir) {
   // A descriptor of its own: readdir moves the position, and `dir` may be shared.
   Fd copy = checked_open(dir, ".", O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy.get()), ::closedir);
+  Listing stream(::fdopendir(copy.get()), ::closedir);
   if (!stream) throw_errno("cannot list", "a directory");
   static_cast<void>(copy.release());  // the stream owns it now
-  std::vector<std::string> names;
+  return stream;
+}
+
+// Null at the end.
+static const char* next_name(const Listing& stream) {
   for (;;) {
     errno = 0;
     const auto* entry = ::readdir(stream.get());
     if (!entry && errno != 0) throw_errno("cannot list", "a directory");
-    if (!entry) return names;
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    names.push_back(name);
-    if (limit != 0 && names.size() == limit) return names;
+    if (!entry) return nullptr;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") return entry->d_name;
   }
+}
+
+std::vector<std::string> list_dir(int dir, std::size_t limit) {
+  const auto stream = start_listing(dir);
+  std::vector<std::string> names;
+  while (limit == 0 || names.size() < limit) {
+    const auto* name = next_name(stream);
+    if (!name) break;
+    names.emplace_back(name);
+  }
+  return names;
+}
+
+std::vector<std::string> list_some(int dir, long& position, std::size_t most) {
+  const auto stream = start_listing(dir);
+  if (position != 0) ::seekdir(stream.get(), position);
+  std::vector<std::string> names;
+  while (names.size() < most) {
+    const auto* name = next_name(stream);
+    if (!name) {
+      position = 0;
+      return names;
+    }
+    names.emplace_back(name);
+  }
+  position = ::telldir(stream.get());
+  return names;
 }
 
 std::vector<GuardedFile> read_guarded_files(const std::string& directory, std::string_view suffix, std::size_t limit) {

@@ -41,6 +41,9 @@ struct GuardedFile {
 [[nodiscard]] std::vector<GuardedFile> read_guarded_files(const std::string& directory, std::string_view suffix, std::size_t limit);
 // Names in a directory, without "." and "..", in no order; `limit` bounds what one pass of a hostile directory costs (0: none).
 [[nodiscard]] std::vector<std::string> list_dir(int dir, std::size_t limit = 0);
+// The same piece by piece: at most `most` names from `position` on, which is moved behind them, or to 0 at the end (0: the beginning). Between
+// two pieces the directory may be closed; names that come or go meanwhile may be missed until the next round.
+[[nodiscard]] std::vector<std::string> list_some(int dir, long& position, std::size_t most);
 // Everything of `bytes` at the descriptor's position; short writes are continued, errors throw.
 void write_all(int fd, ByteView bytes, const std::string& name);
 void unlink_at(int dir, const std::string& name);  // ENOENT is fine: an earlier try may have done it

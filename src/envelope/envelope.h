@@ -121,10 +121,10 @@ class Judge {
   // One envelope, nothing before, nothing behind. `camera`: the drop directory's owner; an empty string accepts any camera of `signers`.
   [[nodiscard]] Judged envelope(ByteView bytes, std::string_view camera, std::span<const TrustedSigner> signers,
                                 std::span<const Ski> custodians);
-  // All envelopes of a parcel, in order. When the octets cannot be split any further the rest is one last `malformed` (or too_large)
-  // with the offset and size of that rest. Never empty: an empty parcel gives one malformed of size 0.
+  // All envelopes of a parcel, in order. When the octets cannot be split any further, or more than `most` pieces are there, the rest is one last
+  // `malformed` (or too_large) with the offset and size of that rest. Never empty: an empty parcel gives one malformed of size 0.
   [[nodiscard]] std::vector<Judged> parcel(ByteView bytes, std::string_view camera, std::span<const TrustedSigner> signers,
-                                           std::span<const Ski> custodians);
+                                           std::span<const Ski> custodians, std::size_t most = SIZE_MAX);
 
  private:
   struct Impl;

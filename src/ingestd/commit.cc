@@ -101,7 +101,7 @@ void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
 void Committer::record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location) {
   const auto* signer = server::find_signer(judged.signers, one.certificate);
   SHUTTERSEAL_BUG_UNLESS(signer != nullptr);  // Verifier::judge() accepts nothing else
-  const auto verdict = server::stored_verdict(one, signer->not_after, judged.drop.received_at, index_);
+  const auto verdict = server::stored_verdict(judged.drop.camera, one, signer->not_after, judged.drop.received_at, index_);
   static_cast<void>(index_.insert(server::make_row(judged.drop.camera, one, verdict, judged.drop.received_at, location)));
   LogLine line("accepted");
   line.field("camera", judged.drop.camera.text()).field("chain", one.passage.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(one.passage.sequence));

@@ -4,14 +4,15 @@
 #include <poll.h>
 
 #include "src/base/error.h"
+#include "src/base/time.h"
 
 namespace shutterseal::ingestd {
 
 static constexpr std::size_t kMostInTurn = 32;  // drops of one camera before the others have theirs
-static constexpr std::size_t kMostKnown = 256;  // names that a listing may show again while they are on their way
+static constexpr std::int64_t kLongestPause = 1000, kFullPause = 10;  // with nothing to do; while the pipeline works off a camera's share
 
-static Committer& adopted(Committer& committer, const Context& context) {
-  Verifier verifier(context.settings.picture_limit);
+static Committer& adopted(Committer& committer, const Context& context, const Log& log) {
+  Verifier verifier(context.settings, log);
   const auto custodians = server::skis_of(server::read_certificates(context.paths.custodians));
   committer.adopt(judge_with(verifier, custodians));
   return committer;
@@ -26,7 +27,7 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, 
       committer_(context, registry_, log),
       intake_(context, registry_, things_, log),
       watch_(context, registry_, log),
-      pipeline_(context, registry_, adopted(committer_, context), log, patience, [this] { return must_stop(); }) {}
+      pipeline_(context, registry_, adopted(committer_, context, log), log, patience, [this] { return must_stop(); }) {}
 
 // Asked wherever the daemon waits, so it is the heartbeat, too: no beat while the pipeline stands still, and the watchdog starts us again.
 bool Daemon::must_stop() {
@@ -42,40 +43,61 @@ bool Daemon::has_space() {
   return enough;
 }
 
-// A broken camera.conf stops that camera (fail closed) and no other.
-std::size_t Daemon::take_some(const CameraId& camera) {
+Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
+  const auto& camera = turn.camera.id;
   std::size_t taken = 0;
-  try {
-    const auto turn = intake_.begin(camera);
-    if (!turn) return 0;
-    for (const auto& name : intake_.names(*turn, kMostInTurn + kMostKnown)) {
-      if (taken == kMostInTurn) break;
-      if (pipeline_.knows(camera, name)) continue;
-      if (auto drop = intake_.take(*turn, name)) {
-        pipeline_.put(std::move(*drop));
-        ++taken;
-      }
+  for (const auto& name : intake_.names(turn)) {
+    if (pipeline_.knows(camera, name)) continue;
+    if (taken == kMostInTurn) return Left::more;
+    if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
+    if (auto drop = intake_.take(turn, name)) {
+      pipeline_.put(std::move(*drop));
+      ++taken;
     }
+  }
+  return intake_.turn_page(camera) ? Left::more : Left::nothing;
+}
+
+// A broken camera.conf stops that camera (fail closed) and no other.
+Daemon::Left Daemon::take_some(const CameraId& camera) {
+  try {
+    if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
+    const auto turn = intake_.begin(camera);
+    return turn ? take_page(*turn) : Left::nothing;
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
+    return Left::nothing;
   }
-  return taken;
 }
 
-// One turn for each. True: some took their full share, so there may be more.
-bool Daemon::sweep(const std::vector<CameraId>& cameras) {
-  bool more = false;
-  for (const auto& camera : cameras) more = take_some(camera) == kMostInTurn || more;
-  return more;
+// One turn for each camera that is due; who has more left is due again. Never until all is taken: a camera that sends faster than that would keep
+// the others waiting for ever. Gives how long to wait for something new before the next sweep.
+std::int64_t Daemon::sweep() {
+  if (!has_space()) due_.clear();  // the next rescan finds them
+  std::set<CameraId> again;
+  auto pause = kFullPause;
+  for (const auto& camera : due_) {
+    if (must_stop()) break;
+    const auto left = take_some(camera);
+    if (left != Left::nothing) again.insert(camera);
+    if (left == Left::more) pause = 0;
+  }
+  due_ = std::move(again);
+  return due_.empty() ? kLongestPause : pause;
 }
 
-void Daemon::work_off(const std::vector<CameraId>& cameras) {
-  while (!must_stop() && has_space() && sweep(cameras)) pipeline_.check();
-  pipeline_.check();
+void Daemon::wait(std::int64_t longest_ms) {
+  struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
+  static_cast<void>(::poll(waited, 2, static_cast<int>(longest_ms)));
 }
 
 void Daemon::run_once() {
-  work_off(watch_.rescan());
+  for (const auto& camera : watch_.rescan()) due_.insert(camera);
+  while (!due_.empty() && !must_stop()) {
+    const auto pause = sweep();
+    pipeline_.check();
+    if (!due_.empty()) wait(pause);
+  }
   pipeline_.wait_until_empty();
   pipeline_.check();
 }
@@ -85,12 +107,14 @@ void Daemon::run() {
   manager_.ready();
   while (!must_stop()) {
     bool all = monotonic_ms() >= next_rescan || stop_signal_.reload_requested();
-    const auto busy = watch_.events(all);
-    if (all) next_rescan = monotonic_ms() + context_.settings.rescan_ms;
-    work_off(all ? watch_.rescan() : busy);
-    struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
-    const auto pause = std::max<std::int64_t>(0, next_rescan - monotonic_ms());
-    static_cast<void>(::poll(waited, 2, static_cast<int>(std::min<std::int64_t>(pause, 1000))));
+    for (const auto& camera : watch_.events(all)) due_.insert(camera);
+    if (all) {
+      for (const auto& camera : watch_.rescan()) due_.insert(camera);
+      next_rescan = monotonic_ms() + context_.settings.rescan_ms;
+    }
+    const auto pause = sweep();
+    pipeline_.check();
+    wait(std::min(pause, std::max<std::int64_t>(0, next_rescan - monotonic_ms())));
   }
   manager_.stopping();
 }

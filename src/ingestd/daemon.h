@@ -17,10 +17,12 @@ class Daemon {
   void run();
 
  private:
-  bool sweep(const std::vector<CameraId>& cameras);
-  std::size_t take_some(const CameraId& camera);
+  enum class Left { nothing, more, pipeline_is_full };  // of a camera, after its turn
+  [[nodiscard]] Left take_some(const CameraId& camera);
+  [[nodiscard]] Left take_page(const Intake::Turn& turn);
+  [[nodiscard]] std::int64_t sweep();
   [[nodiscard]] bool has_space();
-  void work_off(const std::vector<CameraId>& cameras);
+  void wait(std::int64_t longest_ms);
   [[nodiscard]] bool must_stop();
 
   const Context& context_;
@@ -33,6 +35,7 @@ class Daemon {
   Intake intake_;
   Watch watch_;
   Pipeline pipeline_;
+  std::set<CameraId> due_;  // for a turn
   bool told_full_ = false;
 };
 

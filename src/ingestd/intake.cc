@@ -15,8 +15,9 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr std::size_t kMostListed = 4096;
+static constexpr std::size_t kPage = 1024;
 static constexpr std::size_t kMostComplaints = 10'000;
+static constexpr const char* kCannotRemove = "cannot-remove";
 static constexpr auto kSecondLook = std::chrono::milliseconds(20);
 
 std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
@@ -36,10 +37,12 @@ std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
   return Turn{std::move(*camera), open_dir(incoming_path(context_.paths, id))};
 }
 
-std::vector<std::string> Intake::names(const Turn& turn, std::size_t most) {
+std::vector<std::string> Intake::names(const Turn& turn) {
   const auto& dir = turn.incoming;
+  auto& page = pages_[turn.camera.id];
+  page.end = page.begin;
   std::vector<std::string> found;
-  for (auto& name : list_dir(dir.get(), kMostListed)) {
+  for (auto& name : list_some(dir.get(), page.end, kPage)) {
     if (!name.starts_with('.')) {
       found.push_back(std::move(name));
     } else {
@@ -47,19 +50,35 @@ std::vector<std::string> Intake::names(const Turn& turn, std::size_t most) {
     }
   }
   std::sort(found.begin(), found.end());
-  if (found.size() > most) found.resize(most);
   return found;
+}
+
+bool Intake::turn_page(const CameraId& camera) {
+  const auto page = pages_.find(camera);
+  if (page == pages_.end()) return false;
+  page->second.begin = page->second.end;
+  if (page->second.begin != 0) return true;
+  pages_.erase(page);
+  return false;
+}
+
+static std::string complaint(const CameraId& camera, const std::string& name, const char* why) { return camera.text() + "/" + why + "/" + name; }
+
+bool Intake::has_complained(const CameraId& camera, const std::string& name, const char* why) const {
+  return complained_.contains(complaint(camera, name, why));
 }
 
 void Intake::complain_once(const CameraId& camera, const std::string& name, const char* why) {
   if (complained_.size() >= kMostComplaints) complained_.clear();
-  if (complained_.insert(camera.text() + "/" + name).second)
+  if (complained_.insert(complaint(camera, name, why)).second)
     log_.warning(LogLine("waiting").field("camera", camera.text()).field("reason", why).untrusted("file", name));
 }
 
 void Intake::refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why) {
+  // What could be neither moved nor removed is described once, not at each look.
+  if (has_complained(camera, name, kCannotRemove)) return;
   if (!things_.take(dir, camera, name, info, std::string(verdict_name(verdict)) + ": " + why) && ::unlinkat(dir, name.c_str(), S_ISDIR(info.st_mode) ? AT_REMOVEDIR : 0) != 0)
-    return complain_once(camera, name, "cannot-remove");
+    return complain_once(camera, name, kCannotRemove);
   log_.warning(LogLine("refused").field("camera", camera.text()).field("verdict", verdict_name(verdict)).untrusted("file", name));
 }
 

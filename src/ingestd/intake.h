@@ -27,8 +27,10 @@ class Intake {
     Fd incoming;
   };
   [[nodiscard]] std::optional<Turn> begin(const CameraId& camera);
-  // Names in incoming/ that look finished, at most `most`; ".NAME.part" of cut uploads are removed when older than part-age.
-  [[nodiscard]] std::vector<std::string> names(const Turn& turn, std::size_t most);
+  // Names in incoming/ that look finished, a piece of the directory at a time; ".NAME.part" of cut uploads are removed when older than part-age.
+  [[nodiscard]] std::vector<std::string> names(const Turn& turn);
+  // The same piece comes again until this says that it is done with. True: there is more behind it.
+  bool turn_page(const CameraId& camera);
   // Nothing: it is not for now (vanished, still growing, unreadable), or it was refused on the spot.
   [[nodiscard]] std::optional<Drop> take(const Turn& turn, const std::string& name);
 
@@ -37,11 +39,17 @@ class Intake {
   [[nodiscard]] bool is_alone(int dir, const std::string& name, const struct stat& info);
   void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
   void complain_once(const CameraId& camera, const std::string& name, const char* why);
+  [[nodiscard]] bool has_complained(const CameraId& camera, const std::string& name, const char* why) const;
 
   const Context& context_;
   const registry::Registry& registry_;
   Quarantine& things_;
   const Log& log_;
+  // A million names in one directory must not make one turn longer, nor hide the name behind them for ever.
+  struct Page {
+    long begin = 0, end = 0;
+  };
+  std::map<CameraId, Page> pages_;  // of directories larger than one page
   std::set<std::string> complained_;
 };
 

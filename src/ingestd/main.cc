@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // shutterseal-ingestd(8): from drop directories to evidence.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cstring>
 
@@ -18,15 +19,24 @@ static std::vector<config::Option> options() {
   return all;
 }
 
+// Descriptors are bounded by the pipeline, but a parcel of a thousand small envelopes already needs more than the usual soft limit.
+static void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot read", "the limit of descriptors");
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise", "the limit of descriptors");
+}
+
 static int serve(const Context& context, bool once, bool foreground) {
   StopSignal stop_signal;  // first: a signal to reload or stop must never meet its default while we start
+  raise_descriptor_limit();
   if (!exists(context.paths.receipt_key))
     throw Error(ErrorKind::config, "no receipt key '" + context.paths.receipt_key + "': run 'shutterseal init' first");
   make_dirs(context.paths.run_dir, 0750);
   const auto lock = FileLock::try_lock(context.paths.run_dir + "/ingestd.lock");
   if (!lock) throw Error(ErrorKind::temporary, "another shutterseal-ingestd is running");
   const Log log(kProgram, foreground, context.settings.log_level);
-  Verifier(context.settings.picture_limit).prove();  // before anything is taken
+  Verifier(context.settings, log).prove();  // before anything is taken
   log.info(LogLine("started"));
   Daemon daemon(context, log, stop_signal, once ? Patience::give_up : Patience::wait);
   if (once)
@@ -53,7 +63,8 @@ static int run(int argc, char** argv) {
   if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
   if (arguments.has("dump")) return 0;
   if (arguments.has("test")) {
-    Verifier(context.settings.picture_limit).prove();  // a sandbox that is too tight is a mistake of configuration
+    const Log log(kProgram, true, context.settings.log_level);
+    Verifier(context.settings, log).prove();  // a sandbox that is too tight is a mistake of configuration
     return 0;
   }
   return serve(context, arguments.has("once"), arguments.has("foreground"));

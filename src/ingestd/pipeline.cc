@@ -11,6 +11,8 @@
 namespace shutterseal::ingestd {
 
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
+static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
+static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
@@ -54,16 +56,26 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
   return known_.contains({camera, name});
 }
 
+bool Pipeline::has_share(const CameraId& camera) const {
+  const std::lock_guard guard(mutex_);
+  const auto share = shares_.find(camera);
+  return share == shares_.end() || (share->second.files < context_.settings.pending_files && share->second.octets < context_.settings.pending_bytes);
+}
+
 void Pipeline::put(Drop drop) {
   std::unique_lock guard(mutex_);
   const auto size = drop.snapshot.view().size();
-  const auto has_room = [&] { return failure_ || octets_ == 0 || octets_ + size <= kMostOctets; };
+  const auto has_room = [&] { return failure_ || known_.empty() || (octets_ + size <= kMostOctets && known_.size() < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
     if (stop_()) return;
   if (on_their_way_++ == 0) stepped();
   octets_ += size;
   known_.emplace(drop.camera, drop.name);
-  waiting_.push_back(std::move(drop));
+  auto& share = shares_[drop.camera];
+  ++share.files;
+  share.octets += size;
+  const auto camera = drop.camera;
+  waiting_.put(camera, std::move(drop));
   changed_.notify_all();
 }
 
@@ -95,7 +107,7 @@ std::optional<Drop> Pipeline::next_drop() {
   changed_.wait(guard, [this] { return failure_ || ending_ || !waiting_.empty(); });
   if (failure_ || waiting_.empty()) return std::nullopt;
   auto drop = std::move(waiting_.front());
-  waiting_.pop_front();
+  waiting_.pop();
   ++in_lanes_;
   return drop;
 }
@@ -106,7 +118,8 @@ void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cac
     auto signers = cache.of(drop.camera);
     auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
     const std::lock_guard guard(mutex_);
-    judged_.push_back({std::move(drop), std::move(envelopes), std::move(signers)});
+    const auto camera = drop.camera;
+    judged_.put(camera, {std::move(drop), std::move(envelopes), std::move(signers)});
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
     const std::lock_guard guard(mutex_);
@@ -117,12 +130,15 @@ void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cac
 void Pipeline::forget(const Drop& drop) {
   --on_their_way_;
   octets_ -= drop.snapshot.view().size();
+  const auto share = shares_.find(drop.camera);
+  share->second.octets -= drop.snapshot.view().size();
+  if (--share->second.files == 0) shares_.erase(share);
   known_.erase({drop.camera, drop.name});
 }
 
 void Pipeline::run_lane() {
   try {
-    Verifier verifier(context_.settings.picture_limit);
+    Verifier verifier(context_.settings, log_);
     server::SignerCache cache(registry_);
     while (auto drop = next_drop()) {
       judge_one(std::move(*drop), verifier, cache);
@@ -146,11 +162,12 @@ std::vector<JudgedDrop> Pipeline::next_group() {
   const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
   changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
   std::vector<JudgedDrop> group;
-  std::uint64_t octets = 0;
-  while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes) {
+  std::uint64_t octets = 0, envelopes = 0;
+  while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes && envelopes < kMostEnvelopes) {
     octets += judged_.front().drop.snapshot.view().size();
+    envelopes += judged_.front().envelopes.size();
     group.push_back(std::move(judged_.front()));
-    judged_.pop_front();
+    judged_.pop();
   }
   return group;
 }
@@ -176,7 +193,7 @@ void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifie
 
 void Pipeline::run_committer() {
   try {
-    Verifier verifier(context_.settings.picture_limit);  // for adoption; its process starts when first asked
+    Verifier verifier(context_.settings, log_);  // for adoption; its process starts when first asked
     for (;;) {
       const auto group = next_group();
       if (group.empty()) return;

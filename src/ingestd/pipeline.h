@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The threads: intake (the caller's) -> one lane a verifier -> the committer. Bounded by octets, so that a flood fills the drop directories
-// and not the memory.
+// The threads: intake (the caller's) -> one lane a verifier -> the committer. Bounded by octets and number, so that a flood fills the drop
+// directories and neither memory nor the table of descriptors; and by camera, so that a flood of one leaves room for the others.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include "src/ingestd/commit.h"
+#include "src/ingestd/fair_queue.h"
 #include "src/ingestd/verify.h"
 
 namespace shutterseal::ingestd {
@@ -29,6 +30,8 @@ class Pipeline {
   ~Pipeline();  // finishes what it has
 
   [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
+  // Fewer of this camera are on their way than pending-files and pending-bytes say.
+  [[nodiscard]] bool has_share(const CameraId& camera) const;
   void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
   void wait_until_empty();
   void check();            // throws what a thread of it threw
@@ -55,8 +58,12 @@ class Pipeline {
   std::vector<Ski> custodians_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Drop> waiting_;
-  std::deque<JudgedDrop> judged_;
+  FairQueue<Drop> waiting_;
+  FairQueue<JudgedDrop> judged_;
+  struct Share {
+    std::uint64_t files = 0, octets = 0;
+  };
+  std::map<CameraId, Share> shares_;  // of those that have something on its way
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;
   std::size_t in_lanes_ = 0;

@@ -16,6 +16,10 @@ static void bind(config::Settings& table, Settings& settings) {
   table.size("quarantine-quota", settings.quarantine_quota, 0, 1024 * 1024 * kMebi);
   table.size("free-least", settings.free_least, 0, 1024 * 1024 * kMebi);
   table.number("workers", settings.workers, 1, 64);
+  table.number("verifier-life", settings.verifier_life, 1, 1'000'000);
+  table.duration("verifier-limit", settings.verifier_limit_ms, kSecond, 25 * kSecond);
+  table.number("pending-files", settings.pending_files, 1, 128);
+  table.size("pending-bytes", settings.pending_bytes, 64 * 1024, 256 * kMebi);
   table.number("group-files", settings.group_files, 1, 1024);
   table.size("group-bytes", settings.group_bytes, kMebi, 64 * kMebi);
   table.duration("group-wait", settings.group_wait_ms, 0, kSecond);

@@ -52,6 +52,7 @@ void Verifier::spawn() {
 
 void Verifier::start() {
   spawn();
+  judged_ = 0;
   const auto& known = known_answer();
   const auto answers = ask(known.snapshot, known.camera, known.signers, known.custodians);
   if (answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted) return;
@@ -92,12 +93,14 @@ static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::s
 
 std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snapshot, const CameraId& camera,
                                                            const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
-  if (!send_request(socket_.get(), *make_request(snapshot, camera, signers, custodians, picture_limit_), snapshot.fd())) return std::nullopt;
+  if (!is_silent(socket_.get())) return std::nullopt;
+  if (!send_request(socket_.get(), *make_request(snapshot, camera, signers, custodians, settings_.picture_limit), snapshot.fd())) return std::nullopt;
+  const auto until = monotonic_ms() + settings_.verifier_limit_ms;
   std::vector<envelope::Judged> all;
   std::size_t at = 0;
   Answer answer{};
   do {
-    if (all.size() == kMostAnswers || !receive_answer(socket_.get(), answer)) return std::nullopt;
+    if (all.size() == kMostAnswers || !receive_answer(socket_.get(), answer, until)) return std::nullopt;
     auto judged = from_answer(answer);
     if (!judged || !is_believable(*judged, snapshot.view(), at, camera, signers)) return std::nullopt;
     // The name decides what counts as stored already, so it is never taken from the verifier.
@@ -111,10 +114,13 @@ std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snaps
 
 std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
                                               const std::vector<Ski>& custodians) {
+  if (judged_ >= settings_.verifier_life) stop();
   for (int attempt = 0; attempt < 2; ++attempt) {
     prove();
+    ++judged_;
     if (auto answers = ask(snapshot, camera, signers, custodians)) return std::move(*answers);
     stop();
+    log_.warning(LogLine("verifier-replaced").field("camera", camera.text()));
   }
   envelope::Judged all;
   all.verdict = Verdict::malformed;

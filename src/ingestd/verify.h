@@ -6,7 +6,9 @@
 
 #include <vector>
 
+#include "src/base/log.h"
 #include "src/envelope/envelope.h"
+#include "src/ingestd/settings.h"
 #include "src/ingestd/snapshot.h"
 #include "src/server/trust.h"
 
@@ -14,14 +16,15 @@ namespace shutterseal::ingestd {
 
 class Verifier {
  public:
-  explicit Verifier(std::uint64_t picture_limit) : picture_limit_(picture_limit) {}
+  Verifier(const Settings& settings, const Log& log) : settings_(settings), log_(log) {}
   ~Verifier();
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
 
   // One record an envelope, in order, without gaps from the first to the last octet. Checked here: ranges, the camera, that the signer is one
-  // of `signers`; the digests are computed here. A verifier that dies or answers nonsense is replaced; when it happens twice
-  // with the same snapshot the whole of it is one `malformed`. Error unavailable when a fresh verifier does not accept the known answer
+  // of `signers`; the digests are computed here. A verifier that dies, answers nonsense, or has not answered within
+  // verifier-limit is replaced; when it happens twice with the same snapshot the whole of it is one `malformed`. Each is replaced after
+  // verifier-life snapshots, too: should one be subverted unnoticed, it judges no more than these. Error unavailable when a fresh verifier does not accept the known answer
   // (known_answer.h): then nothing was judged.
   void prove();  // starts one now, to learn that it works here
   [[nodiscard]] std::vector<envelope::Judged> judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
@@ -33,9 +36,11 @@ class Verifier {
   void stop();
   [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Snapshot& snapshot, const CameraId& camera,
                                                                  const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians);
-  std::uint64_t picture_limit_;
+  const Settings& settings_;
+  const Log& log_;
   Fd socket_;
   pid_t pid_ = -1;
+  std::uint64_t judged_ = 0;  // by this process, beside the known answer
 };
 
 }  // namespace shutterseal::ingestd

@@ -12,6 +12,8 @@
 
 namespace shutterseal::ingestd {
 
+static constexpr int kMostReads = 32;  // of 64 KiB: more than a whole queue of the kernel's usual size
+
 Watch::Watch(const Context& context, const registry::Registry& registry, const Log& log)
     : context_(context), registry_(registry), log_(log), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   if (!fd_) throw_errno("cannot watch", context.paths.drop);
@@ -48,7 +50,8 @@ std::vector<CameraId> Watch::rescan() {
 std::vector<CameraId> Watch::events(bool& rescan) {
   std::set<CameraId> busy;
   alignas(struct inotify_event) char buffer[64 * 1024];
-  for (;;) {
+  // Bounded: who makes and removes names without pause must not keep us here.
+  for (int reads = 0; reads < kMostReads; ++reads) {
     const auto got = ::read(fd_.get(), buffer, sizeof buffer);
     if (got <= 0) break;
     for (ssize_t at = 0; at < got;) {

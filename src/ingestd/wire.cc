@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ingestd/wire.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/base/time.h"
 
 namespace shutterseal::ingestd {
 
@@ -59,8 +61,24 @@ bool send_answer(int socket, const Answer& answer) {
   return whole(sizeof answer, [&] { return ::send(socket, &answer, sizeof answer, MSG_NOSIGNAL); });
 }
 
-bool receive_answer(int socket, Answer& answer) {
-  return whole(sizeof answer, [&] { return ::recv(socket, &answer, sizeof answer, 0); });
+static bool is_readable(int socket, std::int64_t until) {
+  struct pollfd waited {socket, POLLIN, 0};
+  for (;;) {
+    const auto left = std::clamp<std::int64_t>(until - monotonic_ms(), 0, 60'000);
+    const int ready = ::poll(&waited, 1, static_cast<int>(left));
+    if (ready >= 0 || errno != EINTR) return ready == 1;
+  }
+}
+
+bool receive_answer(int socket, Answer& answer, std::int64_t until) {
+  if (!is_readable(socket, until)) return false;
+  // MSG_TRUNC: the true length, so that a longer message is not taken for one of ours.
+  return whole(sizeof answer, [&] { return ::recv(socket, &answer, sizeof answer, MSG_TRUNC | MSG_DONTWAIT); });
+}
+
+bool is_silent(int socket) {
+  char octet;
+  return ::recv(socket, &octet, sizeof octet, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 Answer to_answer(const envelope::Judged& judged, bool is_last) {

@@ -13,7 +13,7 @@
 namespace shutterseal::ingestd {
 
 inline constexpr std::size_t kMostSigners = 64;    // certificates of one camera
-inline constexpr std::size_t kMostAnswers = 4096;  // envelopes of one drop; more is malformed
+inline constexpr std::size_t kMostAnswers = 1024;  // envelopes of one drop; what is behind them is malformed
 inline constexpr int kVerifierFd = 3;
 
 struct SignerRecord {
@@ -47,7 +47,8 @@ struct Answer {
 [[nodiscard]] bool send_request(int socket, const Request& request, int snapshot);
 [[nodiscard]] bool receive_request(int socket, Request& request, Fd& snapshot);
 [[nodiscard]] bool send_answer(int socket, const Answer& answer);
-[[nodiscard]] bool receive_answer(int socket, Answer& answer);
+[[nodiscard]] bool receive_answer(int socket, Answer& answer, std::int64_t until);  // in monotonic_ms(); false, too: nothing came until then
+[[nodiscard]] bool is_silent(int socket);  // alive, and nothing was sent that nobody asked for
 
 [[nodiscard]] Answer to_answer(const envelope::Judged& judged, bool is_last);
 // Nothing when a field is out of its range.

@@ -55,8 +55,8 @@ class Index {
   [[nodiscard]] bool contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const;
   [[nodiscard]] bool has_location(TimeMs received_at, const std::string& location) const;
   // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
-  // or a successor whose `previous` is not `digest`.
-  [[nodiscard]] bool is_fork(const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
+  // or a successor whose `previous` is not `digest`. Of the same camera: another one that names this chain contradicts nobody, and takes no run away.
+  [[nodiscard]] bool is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
   // Adds the row and joins it to its chain's runs. False when it was there already. Inside a transaction.
   bool insert(const Row& row);
   // Of one camera, most recently grown first, at most `limit`: what its receipt says.

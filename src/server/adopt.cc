@@ -8,9 +8,9 @@ namespace shutterseal::server {
 static constexpr std::uint64_t kRowsInTransaction = 256;
 static constexpr std::size_t kLargestEnvelope = envelope::kLargestContent + envelope::kLargestOverhead;
 
-Verdict stored_verdict(const envelope::Judged& judged, TimeMs not_after, TimeMs received_at, const ledger::Index& index) {
+Verdict stored_verdict(const CameraId& camera, const envelope::Judged& judged, TimeMs not_after, TimeMs received_at, const ledger::Index& index) {
   const auto& passage = judged.passage;
-  if (index.is_fork(passage.chain, passage.sequence, judged.digest, passage.previous)) return Verdict::fork;
+  if (index.is_fork(camera, passage.chain, passage.sequence, judged.digest, passage.previous)) return Verdict::fork;
   if (received_at > not_after) return Verdict::expired;
   return judged.verdict;
 }
@@ -50,7 +50,7 @@ class Adopter {
       return;
     }
     if (index_.contains(judged.passage.chain, judged.passage.sequence, judged.digest)) return;
-    const auto verdict = stored_verdict(judged, signer->not_after, found.received_at, index_);
+    const auto verdict = stored_verdict(found.camera, judged, signer->not_after, found.received_at, index_);
     if (index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location))) ++adoption.adopted;
   }
   Adoption adoption;

@@ -12,7 +12,8 @@
 namespace shutterseal::server {
 
 // With which flag an envelope with a good signature is stored. The caller has asked index.contains() before.
-[[nodiscard]] Verdict stored_verdict(const envelope::Judged& judged, TimeMs not_after, TimeMs received_at, const ledger::Index& index);
+[[nodiscard]] Verdict stored_verdict(const CameraId& camera, const envelope::Judged& judged, TimeMs not_after, TimeMs received_at,
+                                     const ledger::Index& index);
 [[nodiscard]] ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Verdict verdict, TimeMs received_at,
                                    const evidence::Location& location);
 

@@ -155,8 +155,8 @@ def shipped_configuration() -> dict[str, bytes]:
 
 
 def seeds(keys, record) -> dict[str, dict[str, bytes]]:
-    verified, opened = make.vectors(keys, PICTURE)
-    envelopes = verified | {f"open-{name}": content for name, content in opened.items()}
+    vectors = make.vectors(keys, PICTURE)
+    envelopes = vectors["verify"] | {f"open-{name}": content for name, content in vectors["open"].items()}
     lines = ssh_lines(keys.camera)
     requests = [request(keys.camera, line) for line in lines]
     receipt, bundle = receipt_text(), bundle_text(keys)
@@ -172,7 +172,7 @@ def seeds(keys, record) -> dict[str, dict[str, bytes]]:
 
 
 def unlisted(keys, record) -> dict[str, dict[str, bytes]]:
-    verified, _ = make.vectors(keys, PICTURE + b"?")
+    verified = make.vectors(keys, PICTURE + b"?")["verify"]
     receipt, bundle = (text.replace("\nnumber 7", "\nnumber 8").replace("\nserial 3", "\nserial 4") for text in (receipt_text(), bundle_text(keys)))
     return {
         "verify": {"envelope": verified["accepted__plain"]}, "middle": {"middle": record.middles[0]}, "inner": {"inner": record.inners[0]},

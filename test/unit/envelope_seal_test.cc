@@ -122,6 +122,12 @@ TEST_CASE("a parcel is judged envelope by envelope, and a bad one hides no good 
   CHECK(is_refused(judged[1].verdict));
   CHECK(judged[2].verdict == Verdict::accepted);
   CHECK(judged[2].offset == first.view().size() + second.view().size());
+  const auto two = judge.parcel(parcel, "101", {&signer, 1}, {&world.custodian.ski, 1}, 2);
+  REQUIRE(two.size() == 2);
+  CHECK(two[0].verdict == Verdict::accepted);
+  CHECK(two[1].verdict == Verdict::malformed);
+  CHECK(two[1].offset + two[1].size == parcel.size());
+  CHECK(judge.parcel(parcel, "101", {&signer, 1}, {&world.custodian.ski, 1}, 3).back().verdict == Verdict::accepted);
   const auto empty = judge.parcel({}, "101", {&signer, 1}, {&world.custodian.ski, 1});
   REQUIRE(empty.size() == 1);
   CHECK(empty[0].verdict == Verdict::malformed);

@@ -70,13 +70,30 @@ TEST_CASE("another digest at the same place, and a contradicted neighbour, are f
   const Scratch scratch;
   Index index(scratch / "i.db", Access::read_write);
   const auto first = row(1);
-  CHECK_FALSE(index.is_fork(first.chain, 5, digest_of(5), digest_of(4)));
+  CHECK_FALSE(index.is_fork(first.camera, first.chain, 5, digest_of(5), digest_of(4)));
   insert_all(index, {row(1), row(2), row(3)});
-  CHECK_FALSE(index.is_fork(first.chain, 4, digest_of(4), digest_of(3)));
-  CHECK(index.is_fork(first.chain, 2, digest_of(2, 1), digest_of(1)));
-  CHECK(index.is_fork(first.chain, 4, digest_of(4), digest_of(3, 1)));
+  CHECK_FALSE(index.is_fork(first.camera, first.chain, 4, digest_of(4), digest_of(3)));
+  CHECK(index.is_fork(first.camera, first.chain, 2, digest_of(2, 1), digest_of(1)));
+  CHECK(index.is_fork(first.camera, first.chain, 4, digest_of(4), digest_of(3, 1)));
   insert_all(index, {row(2, 1)});
-  CHECK(index.is_fork(first.chain, 3, digest_of(3, 1), digest_of(2, 1)));
+  CHECK(index.is_fork(first.camera, first.chain, 3, digest_of(3, 1), digest_of(2, 1)));
+}
+
+TEST_CASE("a camera that goes on with another camera's chain takes no run from it and makes none of its envelopes a fork") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  insert_all(index, {row(1), row(2)});
+  const auto other = *CameraId::parse("102");
+  const auto by_other = [&other](Row one) {
+    one.camera = other;
+    return one;
+  };
+  insert_all(index, {by_other(row(2, 7)), by_other(row(3, 7)), by_other(row(1, 7))});
+  CHECK(index.runs(row(1).camera, 10) == std::vector{envelope::Run{row(1).chain, 1, 2, digest_of(2)}});
+  CHECK_FALSE(index.is_fork(row(1).camera, row(1).chain, 3, digest_of(3), digest_of(2)));
+  CHECK(index.is_fork(other, row(1).chain, 3, digest_of(3), digest_of(2)));  // it has another third itself
+  insert_all(index, {row(3)});
+  CHECK(index.runs(row(1).camera, 10) == std::vector{envelope::Run{row(1).chain, 1, 3, digest_of(3)}});
 }
 
 TEST_CASE("the same row again is not inserted, and a rolled back one is not there") {

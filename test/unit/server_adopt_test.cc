@@ -60,14 +60,14 @@ TEST_CASE("a certificate past its end makes evidence expired, and a contradictio
   const auto sealed = seal_test(world.keys.sealer(), envelope::test_passage(5), envelope::random_octets(10));
   const auto judged = world.judge_one()(sealed.view(), world.id, camera_signers(world.registry, world.id));
   REQUIRE(judged.verdict == Verdict::accepted);
-  CHECK(stored_verdict(judged, envelope::kEnd, envelope::kEnd - 1, world.index) == Verdict::accepted);
-  CHECK(stored_verdict(judged, envelope::kEnd, envelope::kEnd + 1, world.index) == Verdict::expired);
+  CHECK(stored_verdict(world.id, judged, envelope::kEnd, envelope::kEnd - 1, world.index) == Verdict::accepted);
+  CHECK(stored_verdict(world.id, judged, envelope::kEnd, envelope::kEnd + 1, world.index) == Verdict::expired);
   auto other = make_row(world.id, judged, Verdict::accepted, 1, "elsewhere");
   other.digest.octets.fill(1);
   world.index.begin();
   CHECK(world.index.insert(other));
   world.index.commit();
-  CHECK(stored_verdict(judged, envelope::kEnd, envelope::kEnd + 1, world.index) == Verdict::fork);
+  CHECK(stored_verdict(world.id, judged, envelope::kEnd, envelope::kEnd + 1, world.index) == Verdict::fork);
 }
 
 TEST_CASE("the registry's certificates are those of their camera, or nothing works for it") {

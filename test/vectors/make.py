@@ -3,7 +3,8 @@
 """Makes the envelope vectors from shutterseal-envelope(5) alone: a second implementation, with its own DER writer.
 
 usage: make.py DIR. Writes camera.pem, other.pem, authority.pem, custodian.pem, custodian.key, picture.jpg and one file a vector, named
-VERDICT__WHAT.p7m after the verdict that `shutterseal verify` must give. Keys are fresh at each run; the forms are always the same.
+VERDICT__WHAT.p7m after the verdict that it must get: verify/ from `shutterseal verify` and from the daemon as drops of camera 102, open/ from
+`shutterseal open`, dropped/ from the daemon as drops of camera 103. Keys are fresh at each run; the forms are always the same.
 """
 import datetime
 import hashlib
@@ -100,35 +101,53 @@ def sign(key, data, high_s=False) -> bytes:
 def utc_time(ms): return der(0x17, datetime.datetime.utcfromtimestamp(ms // 1000).strftime("%y%m%d%H%M%SZ").encode())
 
 
-def signed_data(content, key, cert, extra, ms, *, include=False, high_s=False, version=3, info_version=3, content_type=DATA,
-                attributes=None, digest_algorithms=None, unsigned=b"", extra_signer=b"", signature_algorithm=ECDSA_SHA256):
+def signed_attributes(content, cert, extra, ms):
+    return sorted([attribute(CONTENT_TYPE, DATA), attribute(MESSAGE_DIGEST, octets(hashlib.sha256(content).digest())),
+                   attribute(SIGNING_TIME, utc_time(ms)),
+                   attribute(SIGNING_CERTIFICATE_V2, seq(seq(seq(octets(hashlib.sha256(to_der(cert)).digest()))))), extra])
+
+
+def signer_info(attributes, key, *, high_s=False, version=3, unsigned=b"", algorithm=ECDSA_SHA256, name=None, signature=None):
+    if signature is None:
+        signature = sign(key, der(0x31, *attributes), high_s)
+    return seq(integer(version), der(0x80, name or ski(key)), SHA256, der(0xA0, *attributes) if attributes else b"", algorithm,
+               octets(signature), unsigned)
+
+
+# `shown` stands in the place of the content that was signed, `wrapped` in the place of its OCTET STRING.
+def signed_data(content, key, cert, extra, ms, *, include=False, version=3, content_type=DATA, attributes=None, digest_algorithms=None,
+                extra_signer=b"", shown=None, wrapped=None, **signer):
     if attributes is None:
-        attributes = sorted([attribute(CONTENT_TYPE, DATA), attribute(MESSAGE_DIGEST, octets(hashlib.sha256(content).digest())),
-                             attribute(SIGNING_TIME, utc_time(ms)),
-                             attribute(SIGNING_CERTIFICATE_V2, seq(seq(seq(octets(hashlib.sha256(to_der(cert)).digest()))))), extra])
-    signature = sign(key, der(0x31, *attributes), high_s)
-    signer = seq(integer(info_version), der(0x80, ski(key)), SHA256, der(0xA0, *attributes), signature_algorithm,
-                 octets(signature), unsigned)
+        attributes = signed_attributes(content, cert, extra, ms)
     certificates = der(0xA0, to_der(cert)) if include else b""
-    return seq(SIGNED, der(0xA0, seq(integer(version), digest_algorithms or der(0x31, SHA256),
-                                     seq(content_type, der(0xA0, octets(content))), certificates, der(0x31, signer, extra_signer))))
+    encapsulated = seq(content_type, der(0xA0, wrapped or octets(content if shown is None else shown)))
+    return seq(SIGNED, der(0xA0, seq(integer(version), digest_algorithms or der(0x31, SHA256), encapsulated, certificates,
+                                     der(0x31, signer_info(attributes, key, **signer), extra_signer))))
 
 
-def middle(inner, custodian, *, tag_length=16, recipient_ski=None):
-    ephemeral, content_key, nonce = new_key(), AESGCM.generate_key(256), hashlib.sha256(inner).digest()[:12]
+ECDH_SHA256, ECDH_SHA1 = oid("1.3.132.1.11.1"), oid("1.3.133.16.840.63.0.2")
+
+
+def recipient_info(content_key, custodian, *, recipient_ski=None, ukm=b"", kdf=ECDH_SHA256, compressed=False):
+    ephemeral = new_key()
     wrap = seq(oid("2.16.840.1.101.3.4.1.45"))
     shared = ephemeral.exchange(ec.ECDH(), custodian.public_key())
     info = seq(wrap, der(0xA2, octets((256).to_bytes(4, "big"))))
     kek = X963KDF(hashes.SHA256(), 32, info).derive(shared)
-    recipient = der(0xA1, integer(3), der(0xA0, der(0xA1, seq(oid("1.2.840.10045.2.1")), der(0x03, b"\0" + point(ephemeral)))),
-                    seq(oid("1.3.132.1.11.1"), wrap),
-                    seq(seq(der(0xA0, octets(recipient_ski or ski(custodian))), octets(aes_key_wrap(kek, content_key)))))
+    form = serialization.PublicFormat.CompressedPoint if compressed else serialization.PublicFormat.UncompressedPoint
+    sender = ephemeral.public_key().public_bytes(serialization.Encoding.X962, form)
+    return der(0xA1, integer(3), der(0xA0, der(0xA1, seq(oid("1.2.840.10045.2.1")), der(0x03, b"\0" + sender))), ukm, seq(kdf, wrap),
+               seq(seq(der(0xA0, octets(recipient_ski or ski(custodian))), octets(aes_key_wrap(kek, content_key)))))
+
+
+def middle(inner, custodian, *, tag_length=16, nonce_length=12, recipients=1, version=0, originator=b"", attributes=b"", **recipient):
+    content_key, nonce = AESGCM.generate_key(256), hashlib.sha256(inner).digest()[:nonce_length]
     sealed = AESGCM(content_key).encrypt(nonce, inner, None)
     body, tag = sealed[:-16], sealed[-16:]
     return seq(AUTH_ENVELOPED, der(0xA0, seq(
-        integer(0), der(0x31, recipient),
+        integer(version), originator, set_of(*(recipient_info(content_key, custodian, **recipient) for _ in range(recipients))),
         seq(DATA, seq(oid("2.16.840.1.101.3.4.1.46"), seq(octets(nonce), integer(tag_length))), der(0x80, body)),
-        octets(tag[:tag_length]))))
+        attributes, octets(tag[:tag_length]))))
 
 
 CHAIN, TIME = bytes(range(16)), 1_795_000_000_123
@@ -165,8 +184,8 @@ def write_key(path: pathlib.Path, key) -> None:
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
-def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """For `shutterseal verify`, and for `shutterseal open`: what only the holder of a custodian's key can see."""
+def vectors(keys: Keys, picture: bytes) -> dict[str, dict[str, bytes]]:
+    """By folder; in open/ is what only the holder of a custodian's key can see."""
     authority, camera, other, custodian, stranger = keys.authority, keys.camera, keys.other, keys.custodian, keys.stranger
     ca, cam, cam_other = keys.authority_certificate, keys.camera_certificate, keys.other_certificate
 
@@ -177,6 +196,10 @@ def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, byt
 
     good = outer()
     unknown = new_key()
+    content = middle(inner(), custodian)
+    attributes = signed_attributes(content, cam, passage(), TIME)
+    signer_version_1 = seq(SIGNED, der(0xA0, seq(integer(3), der(0x31, SHA256), seq(DATA, der(0xA0, octets(content))),
+                                                 der(0x31, signer_info(attributes, camera, version=1)))))
     verified = {
         "accepted__plain": good,
         "accepted__event-with-note": outer(extra=passage(kind=1, tail=der(0x81, b"tamper"))),
@@ -187,13 +210,41 @@ def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, byt
         "malformed__empty": b"",
         "malformed__version-77": outer(version=77),
         "malformed__version-1": outer(version=1),
-        "malformed__signer-version-1": outer(info_version=1),
+        "malformed__signer-version-1": signer_version_1,
         "malformed__foreign-certificate-added": outer(include=True),
         "malformed__unsigned-attribute": outer(unsigned=der(0xA1, attribute(oid("1.2.3.4"), octets(b"x")))),
         "malformed__second-digest-algorithm": outer(digest_algorithms=der(0x31, SHA256, seq(oid("2.16.840.1.101.3.4.2.2")))),
-        "malformed__second-signer": outer(extra_signer=seq(integer(3))),
+        "malformed__second-signer": outer(extra_signer=signer_info(attributes, other)),
+        "malformed__same-signer-twice": outer(extra_signer=signer_info(attributes, camera)),
         "malformed__content-type-changed": outer(content_type=oid("1.2.840.113549.1.9.16.1.6")),
-        "malformed__signature-algorithm-sha512": outer(signature_algorithm=seq(oid("1.2.840.10045.4.3.4"))),
+        "malformed__signature-algorithm-sha512": outer(algorithm=seq(oid("1.2.840.10045.4.3.4"))),
+        "malformed__signature-algorithm-rsa": outer(algorithm=seq(oid("1.2.840.113549.1.1.1"), b"\5\0")),
+        "malformed__octet-string-in-pieces": outer(content, wrapped=der(0x24, octets(content[:700]), octets(content[700:]))),
+        "malformed__attributes-in-another-order": outer(content, attributes=attributes[::-1]),
+        "malformed__attribute-twice": outer(content, attributes=sorted(attributes + attributes[:1])),
+        "malformed__attribute-with-two-values": outer(content, attributes=sorted(
+            [a for a in attributes if MESSAGE_DIGEST not in a] + [attribute(MESSAGE_DIGEST, *[octets(hashlib.sha256(content).digest())] * 2)])),
+        "malformed__attribute-missing": outer(content, attributes=[a for a in attributes if SIGNING_CERTIFICATE_V2 not in a]),
+        "malformed__signed-attributes-as-content": outer(content, attributes=[], shown=der(0x31, *attributes),
+                                                         signature=sign(camera, der(0x31, *attributes))),
+        "malformed__signed-attributes-as-content-of-another-type": outer(
+            content, attributes=[], shown=der(0x31, *attributes), content_type=oid("1.2.840.113549.1.9.16.1.6"),
+            signature=sign(camera, der(0x31, *attributes))),
+        "malformed__signature-of-zeros": outer(signature=seq(integer(0), integer(0))),
+        "malformed__signature-padded": outer(signature=seq(der(2, b"\0\0" + bytes([1] * 31)), integer(1))),
+        "malformed__signature-negative": outer(signature=seq(der(2, b"\x81" + bytes(31)), integer(1))),
+        "malformed__parcel-in-a-sequence": seq(good, good),
+        "malformed__parcel-in-place-of-the-middle": outer(good + good),
+        "malformed__envelope-in-place-of-the-middle": outer(good),
+        "malformed__no-recipient": outer(middle(inner(), custodian, recipients=0)),
+        "malformed__seventeen-recipients": outer(middle(inner(), custodian, recipients=17)),
+        "malformed__middle-version-2": outer(middle(inner(), custodian, version=2)),
+        "malformed__middle-with-originator": outer(middle(inner(), custodian, originator=der(0xA0, der(0xA0, to_der(cam))))),
+        "malformed__middle-with-attributes": outer(middle(inner(), custodian, attributes=der(0xA1, attribute(oid("1.2.3.4"), octets(b"x"))))),
+        "malformed__nonce-of-8-octets": outer(middle(inner(), custodian, nonce_length=8)),
+        "malformed__keying-material": outer(middle(inner(), custodian, ukm=der(0xA1, octets(b"x" * 16)))),
+        "malformed__key-derivation-sha1": outer(middle(inner(), custodian, kdf=ECDH_SHA1)),
+        "malformed__point-compressed": outer(middle(inner(), custodian, compressed=True)),
         "malformed__no-signed-attributes": seq(SIGNED, der(0xA0, seq(integer(3), der(0x31, SHA256), seq(DATA, der(0xA0, octets(b"x" * 600))),
                                                der(0x31, seq(integer(3), der(0x80, ski(camera)), SHA256, ECDSA_SHA256,
                                                              octets(sign(camera, b"x" * 600))))))),
@@ -214,6 +265,10 @@ def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, byt
         "malformed__no-middle-layer": outer(content=b"x" * 600),
         "malformed__inner-in-clear": outer(content=inner()),
         "bad-signature__high-s": outer(high_s=True),
+        "bad-signature__swapped-middle": outer(content, shown=middle(inner(extra=capture(sequence=43)), custodian)),
+        "bad-signature__right-names-wrong-key": outer(key=unknown, name=ski(camera)),
+        "bad-signature__beyond-the-order": outer(signature=seq(integer(ORDER + 1), integer(1))),
+        "bad-signature__of-another-envelope": outer(content, signature=sign(camera, der(0x31, *signed_attributes(content, cam, passage(sequence=41), TIME)))),
         "bad-signature__content-changed": good.replace(good[900:910], bytes(10), 1),
         "unknown-signer__key-not-enrolled": outer(key=unknown, cert=certificate("cam-102", unknown, "authority", authority, "camera")),
         "unknown-signer__right-key-other-certificate": outer(cert=certificate("cam-102", camera, "authority", authority, "camera")),
@@ -231,7 +286,14 @@ def vectors(keys: Keys, picture: bytes) -> tuple[dict[str, bytes], dict[str, byt
         "malformed__inner-without-certificate": outer(content=middle(signed_data(picture, camera, cam, capture(), TIME), custodian)),
         "malformed__nested-envelope": outer(content=middle(good, custodian)),
     }
-    return verified, opened
+    # What camera 103 drops; it may sign, but not for camera 102.
+    dropped = {
+        "accepted__own": outer(key=other, cert=cam_other, extra=passage(camera="103")),
+        "unknown-signer__another-cameras-envelope": good,
+        "unknown-signer__another-cameras-key": outer(extra=passage(camera="103")),
+        "wrong-camera__in-another-cameras-name": outer(key=other, cert=cam_other),
+    }
+    return {"verify": verified, "open": opened, "dropped": dropped}
 
 
 def main() -> None:
@@ -241,7 +303,7 @@ def main() -> None:
     keys.write(out)
     picture = b"\xff\xd8\xff\xe0" + hashlib.shake_128(b"picture").digest(3000) + b"\xff\xd9"
     (out / "picture.jpg").write_bytes(picture)
-    for folder, files in zip(("verify", "open"), vectors(keys, picture)):
+    for folder, files in vectors(keys, picture).items():
         (out / folder).mkdir(exist_ok=True)
         for name, content in files.items():
             (out / folder / f"{name}.p7m").write_bytes(content)

@@ -1,0 +1,22 @@
+# shellcheck shell=sh disable=SC2154
+# (world, server, build and evidence are world.sh's)
+# SPDX-License-Identifier: Apache-2.0
+# Fleets without cameras: registry and sealed parcels from one program. Sourced after world.sh.
+
+# make_fleet PREFIX CAMERAS PARCELS ENVELOPES SIZE [DIR]: cameras PREFIX1..; their parcels lie in DIR/cam-ID/, or in incoming/ at once.
+make_fleet() { "$build/test/make-fleet" "$server" "$1" "$2" "$3" "$4" "$5" "${6:--}"; }
+incoming() { echo "$server/srv/shutterseal/drop/cam-$1/incoming"; }
+configure() { printf '%s\n' 'free-least = 0' "$@" > "$server/etc/shutterseal/ingestd.conf"; }
+stored_of() { find "$evidence/cam-$1" -name '*.p7m' 2> /dev/null | wc -l; }
+said() { grep -c -- "$1" "$world/ingestd.log" || true; }
+
+# wait_until SECONDS WHAT COMMAND...: a generous cap, not a measure.
+wait_until() {
+  left=$(($1 * 20)) what=$2
+  shift 2
+  until "$@"; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || fail "$what"
+    sleep 0.05
+  done
+}
