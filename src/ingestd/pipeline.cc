@@ -13,6 +13,8 @@ namespace shutterseal::ingestd {
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
+static constexpr std::size_t kShareOfOne = 6, kWeightOfRefusal = 3;  // in drops
+static constexpr std::int64_t kSharedMs = 10'000;
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
@@ -154,6 +156,12 @@ void Pipeline::run_lane() {
 
 // ---- commit ---------------------------------------------------------------------------------------------------------------------------
 
+// Evidence is synced by the group, quarantine file by file.
+static std::size_t weight_of(const JudgedDrop& judged) {
+  const auto is_bad = [](const envelope::Judged& one) { return is_refused(one.verdict); };
+  return std::any_of(judged.envelopes.begin(), judged.envelopes.end(), is_bad) ? kWeightOfRefusal : 1;
+}
+
 // What is ready, up to the group's limits. Waits a little for more only while more is on its way: a lone picture goes at once.
 std::vector<JudgedDrop> Pipeline::next_group() {
   std::unique_lock guard(mutex_);
@@ -162,14 +170,32 @@ std::vector<JudgedDrop> Pipeline::next_group() {
   const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
   changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
   std::vector<JudgedDrop> group;
+  std::map<CameraId, std::size_t> shares;
+  const auto share = share_of_one();
   std::uint64_t octets = 0, envelopes = 0;
   while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes && envelopes < kMostEnvelopes) {
-    octets += judged_.front().drop.snapshot.view().size();
-    envelopes += judged_.front().envelopes.size();
-    group.push_back(std::move(judged_.front()));
+    auto& next = judged_.front();
+    // Whoever is next in a round robin had as many turns as the others, so none of them is left behind.
+    auto& taken = shares[next.drop.camera];
+    if (taken >= share) break;
+    taken += weight_of(next);
+    octets += next.drop.snapshot.view().size();
+    envelopes += next.envelopes.size();
+    group.push_back(std::move(next));
     judged_.pop();
   }
+  note_cameras(group);
   return group;
+}
+
+// A picture waits for the group that is being committed when it comes. While several cameras send, a flood of one gets small groups.
+std::size_t Pipeline::share_of_one() const noexcept { return monotonic_ms() < shared_until_ ? kShareOfOne : SIZE_MAX; }
+
+void Pipeline::note_cameras(const std::vector<JudgedDrop>& group) {
+  for (const auto& judged : group) {
+    if (last_camera_ && *last_camera_ != judged.drop.camera) shared_until_ = monotonic_ms() + kSharedMs;
+    last_camera_ = judged.drop.camera;
+  }
 }
 
 // A full disk or a busy index is no reason to die: the drops are where they were. What may have been linked gets its row first, or the next

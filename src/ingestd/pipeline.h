@@ -45,6 +45,8 @@ class Pipeline {
   void run_committer();
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
+  [[nodiscard]] std::size_t share_of_one() const noexcept;  // drops of one camera in a group
+  void note_cameras(const std::vector<JudgedDrop>& group);
   void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
   void fail() noexcept;
   void stepped() noexcept;
@@ -63,6 +65,8 @@ class Pipeline {
   struct Share {
     std::uint64_t files = 0, octets = 0;
   };
+  std::optional<CameraId> last_camera_;   // the committer's own: of the newest group
+  std::int64_t shared_until_ = 0;
   std::map<CameraId, Share> shares_;  // of those that have something on its way
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;

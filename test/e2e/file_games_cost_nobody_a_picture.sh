@@ -37,7 +37,7 @@ printf 'x' > "$games/$(printf '\033]0;title\007\033[2J')"
 printf 'x' > "$games/$(printf '\377\376\300\257')"
 printf 'x' > "$games/$(head -c 255 /dev/zero | tr '\0' 'n')"
 printf 'x' > "$games/-rf"
-printf 'x' > "$games/$(printf 'quote" verdict=accepted \\')"
+printf 'x' > "$games/quote\" verdict=accepted \\ "
 # More hidden names than one page of a listing holds stand before, behind and around the good one.
 (cd "$games" && seq -f '.%g-cut.part' 3000 | xargs touch)
 cp "$good" "$games/1-1-$(sha256sum < "$good" | head -c 16).parcel"
@@ -60,7 +60,8 @@ grep -q 'refused camera=game1 verdict=too-large file="3-3-terabyte.parcel"' "$wo
 mkdir -p "$games/5-5-full.parcel"
 touch "$games/5-5-full.parcel/still"
 ingest_once
-lines() { cat "$quarantine/cam-game1/overflow" 2> /dev/null | wc -l; }
+touch "$quarantine/cam-game1/overflow"
+lines() { wc -l < "$quarantine/cam-game1/overflow"; }
 start_ingestd
 count=$(lines)
 sleep 3

@@ -7,7 +7,7 @@
 # shellcheck source=test/lib/fleet.sh
 . "$(dirname "$0")/../lib/fleet.sh"
 make_server
-configure
+configure 'rescan = 1h'
 vectors=$world/vectors
 /usr/bin/python3 "$project/test/vectors/make.py" "$vectors"
 cp "$vectors/custodian.pem" "$server/etc/shutterseal/custodians/vectors.pem"
@@ -77,7 +77,7 @@ i=0
 while [ $i -lt 10000 ]; do printf '0\002\005\000'; i=$((i + 1)); done > "$(incoming 102)/shells.parcel"
 make_fleet after 1 1 1 5000
 : > "$world/ingestd.log"
-(ulimit -Sn 256 && ingest_once)
+prlimit --nofile=256: shutterseal-ingestd --root "$server" --foreground --once 2>> "$world/ingestd.log"
 grep -q 'refused camera=tiny1 verdict=malformed' "$world/ingestd.log" || fail "ten thousand envelopes in one parcel were not refused"
 grep -q 'refused camera=102 verdict=malformed file="shells.parcel"' "$world/ingestd.log" || fail "ten thousand shells were not refused"
 [ "$(stored_of tiny1)" -eq 1023 ] || fail "$(stored_of tiny1) of 1023 of them are stored"

@@ -1,5 +1,5 @@
-# shellcheck shell=sh disable=SC2154
-# (world, server, build and evidence are world.sh's)
+# shellcheck shell=sh disable=SC2154,SC2120
+# (world, server, build and evidence are world.sh's; configure may be called without a line)
 # SPDX-License-Identifier: Apache-2.0
 # Fleets without cameras: registry and sealed parcels from one program. Sourced after world.sh.
 

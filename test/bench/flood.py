@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of the daemon under load and under attack: how long one picture takes from its name in incoming/ until its drop is gone, which is after
+its receipt; alone, at a steady rate, and beside a camera that floods; memory and start-up with thousands of cameras.
+
+usage: flood.py BUILD [PART...]; parts: steady flood fleet. Envelopes are sealed beforehand by test/fleet/make_fleet.cc.
+"""
+import ctypes
+import json
+import os
+import pathlib
+import selectors
+import shutil
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+WANTED = sys.argv[2:]
+WORK = BUILD / "bench" / "flood"
+LIBC = ctypes.CDLL(None, use_errno=True)
+IN_DELETE, IN_NONBLOCK = 0x200, os.O_NONBLOCK
+figures = []
+
+
+def figure(name, value, goal, ok, detail):
+    figures.append({"name": name, "value": value, "goal": goal, "ok": ok, "detail": detail})
+    print(f"{name:<34} {value:>9} {goal:>10} {'yes' if ok else 'NO':>4}  {detail}", flush=True)
+
+
+def run(*command):
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+
+
+class Server:
+    def __init__(self, *settings):
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(parents=True)
+        (WORK / "passphrase").touch(0o600)
+        (WORK / "passphrase").write_text("correct horse battery\n", encoding="ascii")
+        self.root = WORK / "server"
+        custodian = WORK / "custodian"
+        run("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", WORK / "host_key")
+        run(BUILD / "bin/shutterseal", "keys", custodian, "--passphrase-file", WORK / "passphrase")
+        run(BUILD / "bin/shutterseal", "init", "--root", self.root, "--authority", custodian / "authority.pem", "--custodian", custodian / "custodian.pem",
+            "--url", "sftp://x@127.0.0.1:1/", "--host-key", WORK / "host_key.pub")
+        (self.root / "etc/shutterseal/ingestd.conf").write_text("\n".join(["free-least = 0", *settings, ""]), encoding="ascii")
+        self.drop = self.root / "srv/shutterseal/drop"
+        self.evidence = self.root / "var/lib/shutterseal/evidence"
+        self.daemon = None
+
+    def fleet(self, prefix, cameras, parcels, size, target="-"):
+        run(BUILD / "test/make-fleet", self.root, prefix, cameras, parcels, 1, size, target)
+
+    def incoming(self, camera):
+        return self.drop / f"cam-{camera}" / "incoming"
+
+    def start(self):
+        self.daemon = subprocess.Popen([BUILD / "bin/shutterseal-ingestd", "--root", self.root, "--foreground"],
+                                       stderr=open(WORK / "ingestd.log", "w", encoding="utf-8"))
+
+    def stop(self):
+        self.daemon.terminate()
+        if self.daemon.wait() != 0:
+            raise SystemExit("the daemon failed")
+        log = (WORK / "ingestd.log").read_text(encoding="utf-8")
+        if "trouble" in log:
+            raise SystemExit("the daemon was in trouble: " + next(line for line in log.splitlines() if "trouble" in line))
+
+    def rss(self):
+        children = subprocess.run(["pgrep", "-P", str(self.daemon.pid)], capture_output=True, text=True, check=False).stdout.split()
+        return sum(rss_of(pid) for pid in [str(self.daemon.pid), *children])
+
+    def cpu(self):
+        """Seconds of the daemon and of the verifiers that it has now."""
+        children = subprocess.run(["pgrep", "-P", str(self.daemon.pid)], capture_output=True, text=True, check=False).stdout.split()
+        return sum(cpu_of(pid) for pid in [str(self.daemon.pid), *children])
+
+    def stored(self, prefix):
+        return sum(1 for folder in self.evidence.glob(f"cam-{prefix}*") for _ in folder.rglob("*.p7m"))
+
+
+def rss_of(pid):
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Rss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0
+
+
+def cpu_of(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")  # itself and the children it waited for
+
+
+class Departures:
+    """When each drop of some cameras went: the kernel's own notice of its removal, read in a thread."""
+
+    def __init__(self, directories):
+        self.queue = LIBC.inotify_init1(IN_NONBLOCK)
+        for directory in directories:
+            if LIBC.inotify_add_watch(self.queue, os.fsencode(directory), IN_DELETE) < 0:
+                raise OSError(ctypes.get_errno(), "inotify_add_watch", str(directory))
+        self.gone = {}
+        self.running = True
+        self.thread = threading.Thread(target=self.listen)
+        self.thread.start()
+
+    def listen(self):
+        selector = selectors.DefaultSelector()
+        selector.register(self.queue, selectors.EVENT_READ)
+        while self.running:
+            if not selector.select(0.2):
+                continue
+            now = time.monotonic()
+            octets = os.read(self.queue, 1 << 20)
+            while octets:
+                length = struct.unpack_from("iIII", octets)[3]
+                self.gone[octets[16:16 + length].rstrip(b"\0").decode()] = now
+                octets = octets[16 + length:]
+
+    def stop(self):
+        self.running = False
+        self.thread.join()
+        os.close(self.queue)
+
+
+def send_all(server, parcels, rate):
+    """Each parcel gets its name in incoming/ at its time; milliseconds until its drop is gone, in order."""
+    cameras = {parcel.parent.name.removeprefix("cam-") for parcel in parcels}
+    departures = Departures([server.incoming(camera) for camera in cameras])
+    arrived = {}
+    begin = time.monotonic()
+    for number, parcel in enumerate(parcels):
+        time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+        arrived[parcel.name] = time.monotonic()
+        os.rename(parcel, server.drop / parcel.parent.name / "incoming" / parcel.name)
+    deadline = time.monotonic() + 120
+    while any(name not in departures.gone for name in arrived):
+        time.sleep(0.02)
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{sum(name not in departures.gone for name in arrived)} of {len(arrived)} pictures did not arrive")
+    departures.stop()
+    return sorted((departures.gone[name] - at) * 1000 for name, at in arrived.items())
+
+
+def p99(spans): return spans[min(len(spans) - 1, int(len(spans) * 0.99))]
+
+
+def by_round(folder):
+    """The parcels of a fleet, one of each camera after the other."""
+    lines = [sorted(camera.iterdir(), key=lambda path: int(path.name.split("-")[0])) for camera in sorted(folder.iterdir())]
+    return [parcel for turn in zip(*lines) for parcel in turn]
+
+
+def steady():
+    server = Server()
+    server.fleet("s", 100, 20, 200_000, WORK / "away")
+    os.sync()
+    server.start()
+    spans = send_all(server, by_round(WORK / "away"), 200)
+    cpu = server.cpu() / len(spans) * 1000
+    server.stop()
+    figure("p99-at-200-a-second-ms", round(p99(spans), 1), "<= 250", p99(spans) <= 250,
+           f"2,000 pictures of 200 KB of 100 cameras; p50 {statistics.median(spans):.1f} ms, longest {spans[-1]:.0f} ms, {cpu:.2f} ms of CPU a picture")
+
+
+def feed(server, parcels, stop):
+    """Keeps a hundred good parcels waiting."""
+    incoming = server.incoming("aa1")
+    for parcel in parcels:
+        while len(os.listdir(incoming)) >= 100:
+            if stop.is_set():
+                return
+            time.sleep(0.01)
+        os.rename(parcel, incoming / parcel.name)
+
+
+def with_good_flood(server, parcels):
+    stop = threading.Event()
+    feeder = threading.Thread(target=feed, args=(server, by_round(WORK / "flood"), stop))
+    feeder.start()
+    time.sleep(1)
+    spans = send_all(server, parcels, 20)
+    went_on = feeder.is_alive()
+    stop.set()
+    feeder.join()
+    if not went_on:
+        raise SystemExit("the flood ended before the others' pictures were through")
+    return spans
+
+
+def with_bad_flood(server, parcels):
+    process = subprocess.Popen(["/usr/bin/python3", PROJECT / "test/lib/endless_flood.py", server.incoming("aa1"), "200"])
+    time.sleep(1)
+    spans = send_all(server, parcels, 20)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    return spans
+
+
+def flood():
+    """Fifty cameras, ten pictures each, one after the other; the same beside one that floods with good parcels, and with rubbish."""
+    server = Server("quarantine-quota = 1M")
+    for kind in ("alone", "good", "bad"):
+        server.fleet(f"{kind}-", 50, 10, 200_000, WORK / kind)
+    server.fleet("aa", 1, 12_000, 20_000, WORK / "flood")
+    os.sync()
+    server.start()
+    alone = send_all(server, by_round(WORK / "alone"), 20)
+    for kind, trial in (("good", with_good_flood), ("bad", with_bad_flood)):
+        spans = trial(server, by_round(WORK / kind))
+        ratio = p99(spans) / p99(alone)
+        figure(f"p99-beside-a-{kind}-flood", round(ratio, 2), "< 2", ratio < 2,
+               f"{p99(spans):.1f} ms, alone {p99(alone):.1f} ms; p50 {statistics.median(spans):.1f}, alone {statistics.median(alone):.1f}; "
+               f"{server.stored('aa')} of the flood stored by then")
+    server.stop()
+
+
+def fleet():
+    """Five thousand cameras, a hundred thousand small parcels waiting."""
+    server = Server()
+    server.fleet("f", 5000, 20, 600)
+    os.sync()
+    begin = time.monotonic()
+    server.start()
+    log = WORK / "ingestd.log"
+    while " accepted " not in log.read_text(encoding="utf-8") or not next(server.evidence.rglob("*.p7m"), None):
+        time.sleep(0.01)
+        if time.monotonic() - begin > 120 or server.daemon.poll() is not None:
+            raise SystemExit("nothing was committed")
+    first = time.monotonic() - begin
+    figure("first-commit-of-100000-s", round(first, 2), "<= 5", first <= 5, "5,000 cameras, 100,000 parcels waiting, caches as they are after writing")
+    held = []
+    while not held or server.stored("f1") < sum(1 for _ in server.drop.glob("cam-f1*")) * 20:
+        held.append(server.rss())
+        time.sleep(2)
+        if time.monotonic() - begin > 900:
+            raise SystemExit("the backlog did not drain")
+    elapsed = time.monotonic() - begin
+    peak = max(held)
+    figure("rss-of-5000-cameras-mib", round(peak, 1), "<= 64", peak <= 64, f"peak of daemon and verifiers while 100,000 drained in {elapsed:.0f} s; after the first {held[0]:.1f}")
+    server.stop()
+
+
+def main():
+    print(f"{'figure':<34} {'value':>9} {'goal':>10} {'ok':>4}  detail")
+    for name, part in (("steady", steady), ("flood", flood), ("fleet", fleet)):
+        if not WANTED or name in WANTED:
+            part()
+    (BUILD / "bench" / "figures-flood.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="ascii")
+    shutil.rmtree(WORK, ignore_errors=True)
+
+
+main()
