@@ -10,7 +10,8 @@ build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev lib
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd
-  rsyslog logrotate curl systemd procps bsdutils"
+  rsyslog logrotate curl systemd procps bsdutils
+  strace e2fsprogs xfsprogs gcc"
 
 bench_packages="rsync"
 
