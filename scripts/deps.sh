@@ -10,7 +10,7 @@ build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev lib
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd
-  rsyslog logrotate curl systemd procps bsdutils valgrind"
+  rsyslog logrotate curl systemd procps bsdutils valgrind strace e2fsprogs xfsprogs gcc"
 
 bench_packages="rsync"
 fuzz_packages="clang-14 libclang-rt-14-dev python3 python3-cryptography"

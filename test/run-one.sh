@@ -5,7 +5,9 @@
 name=$(basename "$2" .sh)
 log=$1/test-logs/e2e-$name
 started=$(date +%s)
-timeout 300 sh "$2" "$1" > "$log" 2>&1
+limit=300
+[ -z "${LONG:-}" ] || limit=7200
+timeout "$limit" sh "$2" "$1" > "$log" 2>&1
 status=$?
 case $name in must-fail-*) if [ $status -eq 1 ]; then status=0; else status=1; fi ;; esac
 case $status in

@@ -109,18 +109,33 @@ static Linked link_unnamed(int dir, const std::string& name, int fd, std::uint64
   return compare_with_existing(dir, name, fd, size, where);
 }
 
-std::vector<Linked> CommitGroup::commit() {
-  std::vector<Linked> answers;
-  if (files_.empty()) return answers;
-  // Data before names: after a crash a name must never lead to a file without its bytes.
-  sync_data();
-  for (const auto& file : files_) answers.push_back(link_unnamed(file->dir, file->name, file->fd.get(), file->size, file->where));
-  // Names before success: ext4 loses a linked file in a power cut until its directory is synced.
+// ext4 loses a linked file in a power cut until its directory is synced.
+void CommitGroup::sync_names() {
   std::set<std::pair<dev_t, ino_t>> synced;
   for (const auto& file : files_) {
     struct stat info {};
     if (::fstat(file->dir, &info) != 0) throw_errno("cannot sync", file->where);
     if (synced.insert({info.st_dev, info.st_ino}).second) sync_dir(file->dir, file->where);
+  }
+}
+
+// A name that could not be made durable must not be found later and taken for one that was. Best effort: the Error is on its way already.
+void CommitGroup::take_back(const std::vector<Linked>& answers) noexcept {
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (answers[i] == Linked::created) static_cast<void>(::unlinkat(files_[i]->dir, files_[i]->name.c_str(), 0));
+}
+
+std::vector<Linked> CommitGroup::commit() {
+  std::vector<Linked> answers;
+  if (files_.empty()) return answers;
+  // Data before names: after a crash a name must never lead to a file without its bytes. Names before success.
+  sync_data();
+  try {
+    for (const auto& file : files_) answers.push_back(link_unnamed(file->dir, file->name, file->fd.get(), file->size, file->where));
+    sync_names();
+  } catch (...) {
+    take_back(answers);
+    throw;
   }
   files_.clear();
   return answers;

@@ -36,13 +36,16 @@ class CommitGroup {
   void add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
   // Sync the data (two or more on one file system that is known to honour it: one syncfs, else fsync each), link each file without
   // overwriting, sync each directory once. One answer per add(), in order.
-  // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean.
+  // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean. Names that
+  // this call made are taken back then.
   [[nodiscard]] std::vector<Linked> commit();
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
 
  private:
   struct File;
   void sync_data();
+  void sync_names();
+  void take_back(const std::vector<Linked>& answers) noexcept;
   std::vector<std::unique_ptr<File>> files_;
 };
 

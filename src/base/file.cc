@@ -49,14 +49,18 @@ void make_dirs(const std::string& path, mode_t mode) {
 }
 
 Fd make_dir_at(int dir, const std::string& name, mode_t mode) {
-  if (::mkdirat(dir, name.c_str(), mode) == 0)
-    sync_dir(dir, name);
-  else if (errno != EEXIST)
-    throw_errno("cannot make directory", name);
+  if (::mkdirat(dir, name.c_str(), mode) != 0 && errno != EEXIST) throw_errno("cannot make directory", name);
+  // Even when it was there: who made it may have been killed before this.
+  sync_dir(dir, name);
   return open_dir_at(dir, name);
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  if (::access(path.c_str(), F_OK) == 0) return true;
+  // A disk that cannot be asked has not said no: state that were taken for missing would be begun anew.
+  if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) throw_errno("cannot look at", path);
+  return false;
+}
 
 Bytes read_fd(int fd, const std::string& name, std::size_t limit) {
   const auto info = checked_stat(fd, name);

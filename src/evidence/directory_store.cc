@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
@@ -37,6 +38,11 @@ static std::optional<Store::Found> parse_name(const CameraId& camera, const std:
   const auto received = parse_decimal(parts[0], kLargestInteger), sequence = parse_decimal(parts[2], kLargestInteger);
   if (!received || !sequence || *sequence == 0 || !is_hex(parts[1], 8) || !is_hex(parts[3], 16)) return std::nullopt;
   return Store::Found{hour + "/" + name, camera, static_cast<TimeMs>(*received), std::string(parts[1]), *sequence, std::string(parts[3])};
+}
+
+static std::string parent_of(const std::string& place) {
+  const auto slash = place.rfind('/');
+  return slash == std::string::npos ? "" : place.substr(0, slash);
 }
 
 // Directory descriptors of the hours written to lately: shared, so that a group keeps its own while another evicts them.
@@ -94,6 +100,13 @@ class DirectoryStore : public Store {
       else if (stranger)
         stranger(name);
     }
+  }
+
+  void settle(const std::vector<Location>& found) override {
+    std::set<std::string> dirs;
+    for (const auto& location : found)
+      for (auto dir = parent_of(location); dirs.insert(dir).second && !dir.empty();) dir = parent_of(dir);
+    for (const auto& dir : dirs) sync_dir(open_dir(path_ + "/" + dir).get(), path_ + "/" + dir);
   }
 
   void remove(const Location& location) override {

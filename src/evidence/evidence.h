@@ -29,8 +29,8 @@ class Store {
  public:
   virtual ~Store() = default;
   // All of the group is on stable storage when this returns, in one go; locations in order. Putting the same item again is fine (identical
-  // bytes under the same name). Thread-safe: several groups may be put at the same time. Error io: nothing of the group may be trusted,
-  // but files may exist and will be found by walk().
+  // bytes under the same name). Thread-safe: several groups may be put at the same time. Error io: nothing of the group may be trusted;
+  // a crash may leave files that walk() will find.
   [[nodiscard]] virtual std::vector<Location> put(const std::vector<Item>& group) = 0;
   [[nodiscard]] virtual Bytes get(const Location& location, std::size_t limit) const = 0;  // Error no_input when missing
   // What a name says without reading the content.
@@ -45,6 +45,8 @@ class Store {
   // Every item received at or after `since`, oldest first per camera. Files whose name is not ours are passed to `stranger` (may be empty).
   virtual void walk(TimeMs since, const std::function<void(const Found&)>& visit,
                     const std::function<void(const std::string&)>& stranger) const = 0;
+  // Makes durable what walk() found: who put it may have been killed before the names were. Before anything is said of it.
+  virtual void settle(const std::vector<Location>& found) = 0;
   virtual void remove(const Location& location) = 0;  // durable; missing is fine
   [[nodiscard]] virtual std::uint64_t free_space() const = 0;
 };

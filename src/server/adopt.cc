@@ -36,7 +36,7 @@ namespace {
 
 class Adopter {
  public:
-  Adopter(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
+  Adopter(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
       : store_(store), index_(index), judge_(judge), signers_(registry) {}
   void one(const evidence::Store::Found& found) {
     ++adoption.seen;
@@ -51,12 +51,21 @@ class Adopter {
     }
     if (index_.contains(judged.passage.chain, judged.passage.sequence, judged.digest)) return;
     const auto verdict = stored_verdict(found.camera, judged, signer->not_after, found.received_at, index_);
-    if (index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location))) ++adoption.adopted;
+    if (!index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location))) return;
+    unsettled_.push_back(found.location);
+    ++adoption.adopted;
+  }
+  // Names before rows: a row leads to a receipt, and the camera deletes what that covers.
+  void commit() {
+    store_.settle(unsettled_);
+    unsettled_.clear();
+    index_.commit();
   }
   Adoption adoption;
 
  private:
-  const evidence::Store& store_;
+  evidence::Store& store_;
+  std::vector<evidence::Location> unsettled_;
   ledger::Index& index_;
   const JudgeOne& judge_;
   SignerCache signers_;
@@ -64,7 +73,7 @@ class Adopter {
 
 }  // namespace
 
-Adoption adopt(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since, const JudgeOne& judge,
+Adoption adopt(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since, const JudgeOne& judge,
                const std::function<void(const Adoption&)>& progress) {
   Adopter adopter(store, index, registry, judge);
   index.begin();
@@ -73,11 +82,11 @@ Adoption adopt(const evidence::Store& store, ledger::Index& index, const registr
       adopter.one(found);
       progress(adopter.adoption);
       if (adopter.adoption.seen % kRowsInTransaction != 0) return;
-      index.commit();
+      adopter.commit();
       index.begin();
     };
     store.walk(since, visit, [&](const std::string& name) { adopter.adoption.left_out.push_back(name + ": not a name of ours"); });
-    index.commit();
+    adopter.commit();
   } catch (...) {
     index.rollback();
     throw;

@@ -25,7 +25,7 @@ struct Adoption {
   std::vector<std::string> left_out;  // "LOCATION: VERDICT" of files that could not be indexed; they stay where they are
 };
 // Gives every evidence file received at or after `since` its row, in transactions of a few hundred. `progress` is called for each.
-[[nodiscard]] Adoption adopt(const evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since,
+[[nodiscard]] Adoption adopt(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since,
                              const JudgeOne& judge, const std::function<void(const Adoption&)>& progress);
 
 }  // namespace shutterseal::server

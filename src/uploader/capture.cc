@@ -87,6 +87,8 @@ bool Capture::has_claimed(const std::string& name) const { return ::faccessat(cl
 
 void Capture::remove_claimed(const std::string& name) const { unlink_at(claimed_.get(), name); }
 
+void Capture::sync_claimed() const { sync_dir(claimed_.get(), path_ + "/.claimed"); }
+
 std::string original_name(const std::string& claimed_name) {
   const auto plus = claimed_name.find('+');
   return plus == std::string::npos ? claimed_name : claimed_name.substr(plus + 1);

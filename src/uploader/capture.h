@@ -23,6 +23,7 @@ class Capture {
   [[nodiscard]] std::vector<std::string> claimed() const;  // what lies in .claimed/, oldest first: also what an earlier run left
   [[nodiscard]] bool has_claimed(const std::string& name) const;
   void remove_claimed(const std::string& name) const;
+  void sync_claimed() const;  // what was claimed and removed so far is durable
   // To rejected/, under its own name (a number in front when that is taken). Gives the new name.
   std::string reject(const std::string& claimed_name) const;
   [[nodiscard]] std::size_t count_waiting() const;

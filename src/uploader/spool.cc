@@ -38,7 +38,10 @@ std::vector<Listed> list_envelopes(int dir) {
   for (const auto& text : list_dir(dir)) {
     const auto name = EnvelopeName::parse(text);
     struct stat info {};
-    if (!name || ::fstatat(dir, text.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) continue;
+    if (!name) continue;
+    const bool seen = ::fstatat(dir, text.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!seen && errno != ENOENT) throw_errno("cannot look at", text);
+    if (!seen || !S_ISREG(info.st_mode)) continue;
     found.push_back({{*name, static_cast<std::uint64_t>(info.st_size), false}, mtime_ms(info)});
   }
   return found;

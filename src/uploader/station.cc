@@ -42,10 +42,19 @@ ChainState Station::load() {
   const auto claimed_dir = context_.settings.capture_dir + "/.claimed/";
   around.original_exists = [&](const std::string& name) { return exists(claimed_dir + name); };
   auto result = reconcile(present ? parse_chain(as_text(text), chain_file_) : std::nullopt, around);
-  if (capture_)
-    for (const auto& name : result.finished) capture_->remove_claimed(name);
+  if (!result.finished.empty()) remove_finished(result.finished, claimed_dir);
   store(result.state);
   return result.state;
+}
+
+// Before the list of them is forgotten: an original that came back behind that would be sealed a second time.
+void Station::remove_finished(const std::vector<std::string>& originals, const std::string& claimed_dir) const {
+  // Their envelopes may have got their names from a process that was killed before it synced.
+  sync_dir(spool_.dir(), spool_.path());
+  if (!exists(claimed_dir)) return;
+  const auto claimed = open_dir(claimed_dir);
+  for (const auto& name : originals) unlink_at(claimed.get(), name);
+  sync_dir(claimed.get(), claimed_dir);
 }
 
 void Station::store(const ChainState& state) {
@@ -123,8 +132,10 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   add_sealed(draft, sealer_.seal(passage, inner, std::move(buffer)), claimed);
 }
 
-// Announced before named: a crash between the two leaves a list of what may exist, and reconcile() looks.
+// Announced before named: a crash between the two leaves a list of what may exist, and reconcile() looks. By the originals' names: the claims must
+// be as durable as the list, or a picture that is back under its first name would be taken for one that was sealed.
 void Station::commit(Draft& draft) {
+  if (capture_) capture_->sync_claimed();
   store(draft.state);
   state_.reset();  // if the commit fails, only the files say what became of it
   for (const auto linked : draft.group.commit()) SHUTTERSEAL_BUG_UNLESS(linked == Linked::created);

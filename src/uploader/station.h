@@ -43,6 +43,7 @@ class Station {
   void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
   [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;
   void commit(Draft& draft);
+  void remove_finished(const std::vector<std::string>& originals, const std::string& claimed_dir) const;
   void store(const ChainState& state);
 
   const Context& context_;

@@ -30,7 +30,7 @@ finish() {
     for log in "$world"/*.log; do [ ! -s "$log" ] || { echo "== $log"; tail -15 "$log"; }; done
   fi
   # What is mounted below (as root, in a namespace of the test's own) goes first: rm must never walk into it.
-  grep -q " $world" /proc/self/mounts && umount -R -l "$world" 2> /dev/null
+  awk -v below="$world/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs -r umount -l
   [ -n "${KEEP:-}" ] || { chmod -R u+rwx "$world"; rm -rf --one-file-system "$world"; }
   exit $status
 }

@@ -45,6 +45,22 @@ TEST_CASE("a group that is given up leaves no file behind") {
   CHECK(list_dir(dir.get()).empty());
 }
 
+TEST_CASE("names whose directory could not be synced are taken back, and nobody else's") {
+  const Scratch scratch;
+  commit_file(scratch / "old", as_bytes("one"), 0600);
+  const Fd dir(::open(scratch.path.c_str(), O_PATH | O_DIRECTORY));  // fsync refuses such a descriptor
+  CommitGroup group;
+  group.add(dir.get(), "old", {as_bytes("one")}, 0600, "old");
+  group.add(dir.get(), "new", {as_bytes("two")}, 0600, "new");
+  CHECK_THROWS_AS(static_cast<void>(group.commit()), Error);
+  CHECK(list_dir(open_dir(scratch.path).get()) == std::vector<std::string>{"old"});
+}
+
+TEST_CASE("a question that could not be asked is no 'missing'") {
+  CHECK_FALSE(exists("/nowhere/at/all"));
+  CHECK_THROWS_AS(static_cast<void>(exists("/" + std::string(300, 'x'))), Error);
+}
+
 TEST_CASE("what a stranger may put in a directory is a value: FIFO, link, directory, nothing") {
   const Scratch scratch;
   const auto dir = open_dir(scratch.path);
