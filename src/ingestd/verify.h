@@ -22,7 +22,7 @@ class Verifier {
   // One record an envelope, in order, without gaps from the first to the last octet. Checked here: ranges, the camera, that the signer is one
   // of `signers`; the digests are computed here. A verifier that dies or answers nonsense is replaced; when it happens twice
   // with the same snapshot the whole of it is one `malformed`. Error unavailable when a fresh verifier does not accept the known answer
-  // (known_answer.h): then nothing was judged.
+  // (known_answer.h), Error temporary when somebody killed one: then nothing was judged.
   void prove();  // starts one now, to learn that it works here
   [[nodiscard]] std::vector<envelope::Judged> judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
                                                     const std::vector<Ski>& custodians);
@@ -31,6 +31,7 @@ class Verifier {
   void start();
   void spawn();
   void stop();
+  [[nodiscard]] bool was_killed();
   [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Snapshot& snapshot, const CameraId& camera,
                                                                  const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians);
   std::uint64_t picture_limit_;
