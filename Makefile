@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long soak bench clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -110,6 +110,12 @@ $(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
+# Libraries that a trial preloads (test/fault).
+$(BUILD)/fault/%.so: $(BUILD)/obj/test/fault/%.o
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -shared -o $@ $^ $(filter-out -pie,$(ALL_LDFLAGS)) -ldl
+fault-programs: $(patsubst test/fault/%.cc,$(BUILD)/fault/%.so,$(wildcard test/fault/*.cc))
+
 # All cores, unless the caller chose.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -128,7 +134,7 @@ demo: deps-demo
 	$(SUBMAKE) all
 	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
 check: deps-check
-	$(SUBMAKE) all unit-programs
+	$(SUBMAKE) all unit-programs fault-programs
 	sh test/run.sh $(BUILD) static unit e2e
 check-static: deps-check
 	sh test/run.sh $(BUILD) static
@@ -136,7 +142,7 @@ check-unit: deps-check
 	$(SUBMAKE) unit-programs
 	sh test/run.sh $(BUILD) unit
 check-e2e: deps-check
-	$(SUBMAKE) all
+	$(SUBMAKE) all fault-programs
 	sh test/run.sh $(BUILD) e2e
 
 # What takes longer: everything again under the address and undefined-behaviour sanitizers, a thousand cameras, each weakness of the FTP server.
@@ -144,8 +150,15 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-long: deps-check
 	$(SUBMAKE) BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' MODULE_FLAGS= all unit-programs
 	ASAN_RUNTIME=$$($(CXX) -print-file-name=libasan.so) sh test/run.sh $(BUILD)/asan unit e2e-pam
-	$(SUBMAKE) all
+	$(SUBMAKE) all fault-programs
 	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
+
+# PICTURES=50000 SEED=n: pictures through the real path with kills of everything, then a kill at each system call where that trial is there.
+PICTURES ?= 50000
+soak: deps-check
+	$(SUBMAKE) all fault-programs
+	PICTURES=$(PICTURES) sh test/e2e/a_soak_loses_nothing_and_stores_nothing_twice.sh $(BUILD)
+	[ ! -e test/fault/kill_at_each_call.sh ] || ALL=1 sh test/fault/kill_at_each_call.sh $(BUILD)
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
@@ -209,5 +222,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long bench install dist clean distclean unit-programs bench-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench demo check check-static check-unit check-e2e check-long soak bench install dist clean distclean unit-programs fault-programs bench-programs FORCE
 FORCE:
