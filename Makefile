@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-minimise clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -120,6 +120,12 @@ test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
+# Libraries that a trial preloads (test/fault).
+$(BUILD)/fault/%.so: $(BUILD)/obj/test/fault/%.o
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -shared -o $@ $^ $(filter-out -pie,$(ALL_LDFLAGS)) -ldl
+fault-programs: $(patsubst test/fault/%.cc,$(BUILD)/fault/%.so,$(wildcard test/fault/*.cc))
+
 # All cores, unless the caller chose.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -142,7 +148,7 @@ demo: deps-demo
 	$(SUBMAKE) all
 	sh demo/run.sh $(BUILD)/bin $(BUILD)/demo $(JPEGS)
 check: deps-check
-	$(SUBMAKE) all unit-programs test-programs
+	$(SUBMAKE) all unit-programs test-programs fault-programs
 	$(SUBMAKE) $(ASAN) all unit-programs fuzz-programs
 	sh test/run.sh $(BUILD) static unit fuzz e2e sanitized reports
 check-static: deps-check
@@ -154,7 +160,7 @@ check-fuzz: deps-check
 	$(SUBMAKE) $(ASAN) fuzz-programs
 	sh test/run.sh $(BUILD) fuzz
 check-e2e: deps-check
-	$(SUBMAKE) all test-programs
+	$(SUBMAKE) all test-programs fault-programs
 	sh test/run.sh $(BUILD) e2e
 
 # Every build of its own folder. OpenSSL, libcurl and SQLite are not instrumented: what is found is ours. What g++ then calls uninitialised
@@ -167,9 +173,9 @@ runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 # What takes longer: everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
 # of each trial.
 check-long: deps-long
-	$(SUBMAKE) all test-programs
-	$(SUBMAKE) $(ASAN) all unit-programs test-programs
-	$(SUBMAKE) $(TSAN) all unit-programs test-programs
+	$(SUBMAKE) all test-programs fault-programs
+	$(SUBMAKE) $(ASAN) all unit-programs test-programs fault-programs
+	$(SUBMAKE) $(TSAN) all unit-programs test-programs fault-programs
 	sh test/run.sh $(BUILD) lint
 	$(SUBMAKE) fuzz MINUTES=1
 	$(call runtime,asan) sh test/run.sh $(BUILD)/asan unit e2e reports
@@ -208,6 +214,13 @@ fuzz: deps-fuzz
 fuzz-minimise: deps-fuzz
 	$(FUZZ_BUILD)
 	/usr/bin/python3 test/fuzz/run.py $(BUILD)/fuzz --minimise $(TARGETS)
+
+# PICTURES=50000 SEED=n: pictures through the real path with kills of everything, then a kill at each system call.
+PICTURES ?= 50000
+soak: deps-check
+	$(SUBMAKE) all test-programs fault-programs
+	PICTURES=$(PICTURES) sh test/e2e/a_soak_loses_nothing_and_stores_nothing_twice.sh $(BUILD)
+	ALL=1 sh test/fault/kill_at_each_call.sh $(BUILD)
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
@@ -272,5 +285,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise install dist clean distclean unit-programs test-programs bench-programs fuzz-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-minimise install dist clean distclean unit-programs test-programs fault-programs bench-programs fuzz-programs FORCE
 FORCE:

@@ -39,8 +39,7 @@ static std::tm calendar(TimeMs time) {
 }
 
 std::string format_utc(TimeMs time, const char* strftime_format) {
-  constexpr TimeMs kYear10000 = 253402300800000;
-  if (time < 0 || time >= kYear10000) throw Error(ErrorKind::data, fmt::format("time {} is out of range", time));
+  if (time < 0 || time > kLatestTime) throw Error(ErrorKind::data, fmt::format("time {} is out of range", time));
   const auto parts = calendar(time);
   char buffer[64];
   return {buffer, std::strftime(buffer, sizeof buffer, strftime_format, &parts)};

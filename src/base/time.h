@@ -11,6 +11,8 @@ namespace shutterseal {
 
 using TimeMs = std::int64_t;  // milliseconds since 1970-01-01T00:00:00Z, without leap seconds
 
+inline constexpr TimeMs kLatestTime = 253402300799999;  // the end of the year 9999
+
 [[nodiscard]] TimeMs now_ms() noexcept;
 [[nodiscard]] TimeMs monotonic_ms() noexcept;                      // for waits and pauses: never jumps
 [[nodiscard]] std::string rfc3339(TimeMs time);                    // 2026-11-23T10:11:12Z, whole seconds

@@ -139,12 +139,13 @@ static std::string safe_name(const std::string& name) { return name.front() == '
 static std::string write_picture(const Fd& dir, const std::string& out, const envelope::Opened& opened) {
   const auto& capture = opened.capture;
   const auto plain = safe_name(capture.file_name);
-  const auto unique = capture.chain.hex().substr(0, 8) + "-" + std::to_string(capture.sequence) + "-" + plain.substr(0, 220);
-  for (const auto& name : {plain, unique}) {
+  const auto place = capture.chain.hex().substr(0, 8) + "-" + std::to_string(capture.sequence) + "-";
+  const auto unique = place + envelope::sha256(opened.content).hex().substr(0, 16) + "-" + plain.substr(0, 200);
+  for (const auto& name : {plain, place + plain.substr(0, 220), unique}) {
     CommitGroup group;
     group.add(dir.get(), name, {opened.content}, 0600, out + "/" + name);
     const auto linked = group.commit().front();
-    if (linked == Linked::different) continue;  // cameras reuse names: the second picture gets its place in the chain in front
+    if (linked == Linked::different) continue;  // cameras reuse names: the second gets its place in the chain in front, and of a fork's two its digest
     const struct timespec when[2] = {{0, UTIME_OMIT}, {capture.captured_at / 1000, capture.captured_at % 1000 * 1'000'000}};
     if (::utimensat(dir.get(), name.c_str(), when, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("cannot date", out + "/" + name);
     return out + "/" + name;

@@ -91,6 +91,8 @@ class DirectoryStore : public Store {
 
   Bytes get(const Location& location, std::size_t limit) const override { return read_file_at(root_.get(), location, limit); }
 
+  bool contains(const Location& location) const override { return ::faccessat(root_.get(), location.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+
   void walk(TimeMs since, const std::function<void(const Found&)>& visit,
             const std::function<void(const std::string&)>& stranger) const override {
     for (const auto& name : sorted(path_)) {

@@ -33,6 +33,7 @@ class Store {
   // a crash may leave files that walk() will find.
   [[nodiscard]] virtual std::vector<Location> put(const std::vector<Item>& group) = 0;
   [[nodiscard]] virtual Bytes get(const Location& location, std::size_t limit) const = 0;  // Error no_input when missing
+  [[nodiscard]] virtual bool contains(const Location& location) const = 0;
   // What a name says without reading the content.
   struct Found {
     Location location;

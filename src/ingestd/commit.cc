@@ -16,7 +16,8 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr TimeMs kAdoptionMargin = 3600 * 1000;  // clocks are set back
+static constexpr TimeMs kAdoptionMargin = 3600 * 1000;
+static constexpr std::size_t kMostAgain = 8;  // of a camera, the newest
 static constexpr std::size_t kLargestKeyFile = 64 * 1024;
 
 static envelope::ReceiptKey read_receipt_key(const std::string& path) {
@@ -37,8 +38,13 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       void_(context.paths.void_dir, UINT64_MAX) {}
 
 void Committer::adopt(const server::JudgeOne& judge) {
-  const auto newest = index_.newest_received();
-  const auto since = newest ? std::max<TimeMs>(0, *newest - kAdoptionMargin) : 0;
+  const auto newest = index_.newest();
+  // Evidence from a backup, or not mounted, below today's index: what the cameras send again would be taken for duplicates, receipted, and be lost.
+  if (newest && !store_->contains(newest->location))
+    throw Error(ErrorKind::data, "the index knows '" + context_.paths.evidence + "/" + newest->location +
+                                     "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
+  // A clock that was set back received after the newest row, but at an earlier time.
+  const auto since = newest ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
   const auto adoption = server::adopt(*store_, index_, registry_, since, judge, [](const server::Adoption&) {});
   for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
   if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
@@ -76,6 +82,23 @@ struct Committer::Plan {
   }
 };
 
+// A camera whose card was restored knows no digest of the long run around what it still holds, and would send it for ever: what was sent again
+// is a run of its own, in the next receipts, too, because one follows the other faster than a camera reads them.
+void Committer::note_again(const CameraId& camera, const envelope::Judged& one) {
+  auto& runs = again_[camera];
+  const auto& passage = one.passage;
+  for (auto& run : runs) {
+    if (run.chain != passage.chain) continue;
+    if (run.last_digest == one.digest) return;
+    if (run.last + 1 != passage.sequence || run.last_digest != passage.previous) continue;
+    run.last = passage.sequence;
+    run.last_digest = one.digest;
+    return;
+  }
+  runs.push_back({passage.chain, passage.sequence, passage.sequence, one.digest});
+  if (runs.size() > kMostAgain) runs.erase(runs.begin());
+}
+
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
   const auto state = plan.state_of(registry_, judged.drop.camera);
@@ -88,7 +111,11 @@ void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   for (const auto& one : judged.envelopes) {
     any_refused = any_refused || is_refused(one.verdict);
     if (!is_stored(one.verdict)) continue;
-    if (!plan.in_group.insert(one.digest).second || index_.contains(one.passage.chain, one.passage.sequence, one.digest)) continue;
+    if (!plan.in_group.insert(one.digest).second) continue;
+    if (index_.contains(one.passage.chain, one.passage.sequence, one.digest)) {
+      note_again(judged.drop.camera, one);
+      continue;
+    }
     plan.to_store.push_back({&judged, &one});
     plan.items.push_back({judged.drop.camera, one.passage.chain, one.passage.sequence, one.digest, judged.drop.received_at,
                           judged.drop.snapshot.view().subspan(one.offset, one.size)});
@@ -140,11 +167,10 @@ void Committer::put_aside(const JudgedDrop& judged) {
 }
 
 envelope::Receipt Committer::make_receipt(const CameraId& camera) {
-  return {.camera = camera,
-          .time = now_ms(),
-          .number = index_.next_receipt_number(camera),
-          .runs = index_.runs(camera, envelope::kMostRuns),
-          .refusals = index_.refusals(camera)};
+  const auto again = again_.find(camera);
+  auto runs = again == again_.end() ? std::vector<envelope::Run>{} : again->second;
+  for (const auto& run : index_.runs(camera, envelope::kMostRuns - runs.size())) runs.push_back(run);
+  return {.camera = camera, .time = now_ms(), .number = index_.next_receipt_number(camera), .runs = std::move(runs), .refusals = index_.refusals(camera)};
 }
 
 // One transaction for rows, refusals and receipt numbers: durable before any receipt says so.

@@ -3,6 +3,7 @@
 // and stores nothing twice. One thread owns this object.
 #pragma once
 
+#include <map>
 #include <set>
 #include <vector>
 
@@ -35,6 +36,7 @@ class Committer {
 
  private:
   struct Plan;
+  void note_again(const CameraId& camera, const envelope::Judged& one);
   void plan_drop(const JudgedDrop& judged, Plan& plan);
   void store(Plan& plan);
   void record(Plan& plan);
@@ -52,6 +54,7 @@ class Committer {
   std::unique_ptr<evidence::Store> store_;
   ledger::Index index_;
   Quarantine quarantine_, void_;
+  std::map<CameraId, std::vector<envelope::Run>> again_;  // stored before, and sent again
 };
 
 }  // namespace shutterseal::ingestd

@@ -8,13 +8,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "src/base/error.h"
 #include "src/ingestd/known_answer.h"
 #include "src/ingestd/wire.h"
 
 namespace shutterseal::ingestd {
+
+static constexpr int kMostLooks = 100;
+static constexpr auto kLookInterval = std::chrono::milliseconds(1);
 
 Verifier::~Verifier() { stop(); }
 
@@ -25,6 +30,20 @@ void Verifier::stop() {
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+}
+
+// Did somebody else end it with SIGKILL: the kernel for want of memory, an administrator? Bytes cannot: in the sandbox there is no kill(2).
+// Who hung up is dying, and is given a moment to be dead.
+bool Verifier::was_killed() {
+  for (int look = 0; look < kMostLooks; ++look) {
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+      pid_ = -1;
+      return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    }
+    std::this_thread::sleep_for(kLookInterval);
+  }
+  return false;
 }
 
 // Between fork and exec: async-signal-safe calls alone, because other threads may hold locks.
@@ -115,13 +134,17 @@ std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snaps
 std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
                                               const std::vector<Ski>& custodians) {
   if (judged_ >= settings_.verifier_life) stop();
+  bool killed = false;
   for (int attempt = 0; attempt < 2; ++attempt) {
     prove();
     ++judged_;
     if (auto answers = ask(snapshot, camera, signers, custodians)) return std::move(*answers);
+    killed = was_killed() || killed;
     stop();
     log_.warning(LogLine("verifier-replaced").field("camera", camera.text()));
   }
+  // No judgement: a good picture must not end in quarantine because memory was short.
+  if (killed) throw Error(ErrorKind::temporary, "a verifier was killed from outside: nothing was judged");
   envelope::Judged all;
   all.verdict = Verdict::malformed;
   all.size = snapshot.view().size();

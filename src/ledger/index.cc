@@ -304,10 +304,10 @@ void Index::find(const Query& query, const std::function<void(const Row&)>& visi
   while (rows.step()) visit(read_row(*impl_, rows));
 }
 
-std::optional<TimeMs> Index::newest_received() const {
-  Statement query(*impl_, "SELECT received_at FROM envelope ORDER BY received_at DESC LIMIT 1");
+std::optional<Row> Index::newest() const {
+  Statement query(*impl_, SHUTTERSEAL_ROW "ORDER BY received_at DESC LIMIT 1");
   if (!query.step()) return std::nullopt;
-  return query.integer(0);
+  return read_row(*impl_, query);
 }
 
 std::uint64_t Index::count() const {

@@ -68,7 +68,7 @@ class Index {
 
   [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const;
   void find(const Query& query, const std::function<void(const Row&)>& visit) const;  // ordered by camera and time
-  [[nodiscard]] std::optional<TimeMs> newest_received() const;  // where start-up adoption may begin
+  [[nodiscard]] std::optional<Row> newest() const;  // by receiving time: where start-up adoption may begin
   [[nodiscard]] std::uint64_t count() const;
 
   struct Impl;

@@ -46,6 +46,23 @@ const SentRun* SentRuns::ending(const ChainId& chain, std::uint64_t last, const 
   return nullptr;
 }
 
+bool is_held(const std::vector<envelope::Run>& held, const ChainId& chain, std::uint64_t first, std::uint64_t last) {
+  // By several runs, too: behind a fork the server's runs begin and end elsewhere than ours.
+  while (first <= last) {
+    const auto run = std::find_if(held.begin(), held.end(), [&](const envelope::Run& one) { return one.chain == chain && one.first <= first && first <= one.last; });
+    if (run == held.end()) return false;
+    first = run->last + 1;
+  }
+  return true;
+}
+
+std::vector<SentRun> SentRuns::take_lost(const std::vector<envelope::Run>& held) {
+  const auto lost = std::stable_partition(runs_.begin(), runs_.end(), [&](const SentRun& run) { return is_held(held, run.chain, run.first, run.last); });
+  const std::vector<SentRun> taken(lost, runs_.end());
+  runs_.erase(lost, runs_.end());
+  return taken;
+}
+
 static SentRun parse_sent(const KeyValue& entry, const std::string& file) {
   const auto parts = split(entry.value, ' ');
   if (parts.size() != 5) fail_at(file, entry.line, "five words are needed");

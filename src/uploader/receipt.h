@@ -23,6 +23,7 @@ struct SentRun {
   Digest previous;  // that envelope `first` names
   friend bool operator==(const SentRun&, const SentRun&) = default;
 };
+[[nodiscard]] bool is_held(const std::vector<envelope::Run>& held, const ChainId& chain, std::uint64_t first, std::uint64_t last);
 inline constexpr std::size_t kMostSentRuns = 256;  // the oldest is forgotten: then a receipt covers less, and the rest is sent again
 
 class SentRuns {
@@ -30,6 +31,8 @@ class SentRuns {
   void add(const SentRun& run);  // joins neighbours
   [[nodiscard]] bool covers(const ChainId& chain, std::uint64_t sequence) const;
   [[nodiscard]] const SentRun* ending(const ChainId& chain, std::uint64_t last, const Digest& digest) const;
+  // Takes out the runs of which something lies in none of `held`: the server no longer has it.
+  [[nodiscard]] std::vector<SentRun> take_lost(const std::vector<envelope::Run>& held);
   [[nodiscard]] const std::vector<SentRun>& runs() const { return runs_; }
 
  private:

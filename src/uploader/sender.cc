@@ -154,13 +154,14 @@ bool Sender::take_receipt(ByteView bytes) {
       hooks_.log(LogLevel::warning, LogLine("receipt-refused").sentence("reason", "older than one that was seen"));
     return false;
   }
-  apply(*reading.value);
   hooks_.on_receipt(*reading.value);
+  apply(*reading.value);
   return true;
 }
 
 // Remembered before deleted: a crash between the two deletes the rest the next time.
 void Sender::apply(const envelope::Receipt& receipt) {
+  look_for_losses(receipt);
   const SpoolView view{[this](const EnvelopeName& name) { return spool_.contains(name); },
                        [this](const EnvelopeName& name) { return previous_of(spool_.dir(), name); }};
   std::vector<EnvelopeName> covered;
@@ -179,6 +180,19 @@ void Sender::apply(const envelope::Receipt& receipt) {
   });
   hooks_.log(LogLevel::info, LogLine("receipt").number("number", static_cast<std::int64_t>(receipt.number))
                                  .number("covered", static_cast<std::int64_t>(covered.size())));
+}
+
+// A server that was restored from a backup no longer holds all that it receipted. It is said once, and what `keep` still has goes out again.
+void Sender::look_for_losses(const envelope::Receipt& receipt) {
+  if (receipt.runs.size() == envelope::kMostRuns) return;  // cut off: what is not said may be held
+  for (const auto& lost : receipts_.sent.take_lost(receipt.runs)) {
+    const auto is_lost = [&](const EnvelopeName& name) {
+      return name.chain == lost.chain && lost.first <= name.sequence && name.sequence <= lost.last && !is_held(receipt.runs, name.chain, name.sequence, name.sequence);
+    };
+    const auto again = spool_.take_back(is_lost);
+    hooks_.log(LogLevel::error, LogLine("server-lost").field("chain", lost.chain.hex().substr(0, 8)).number("first", static_cast<std::int64_t>(lost.first))
+                                    .number("last", static_cast<std::int64_t>(lost.last)).number("sent-again", static_cast<std::int64_t>(again)));
+  }
 }
 
 // A refused parcel of one: that envelope is bad, for this server. Of several: perhaps one of them; each goes alone and is judged alone.

@@ -29,7 +29,7 @@ class Sender {
   struct Hooks {
     std::function<bool()> stop;                                // asked often
     std::function<void(LogLevel, const LogLine&)> log;
-    std::function<void(const envelope::Receipt&)> on_receipt;  // after it was applied
+    std::function<void(const envelope::Receipt&)> on_receipt;  // before it is applied: what contradicts it is still in the spool
   };
   Sender(const Context& context, const Identity& identity, const std::string& ssh_key_path, Spool& spool, Hooks hooks);
 
@@ -54,6 +54,7 @@ class Sender {
   void note_contact(const transport::Result& result);
   bool take_receipt(ByteView bytes);
   void apply(const envelope::Receipt& receipt);
+  void look_for_losses(const envelope::Receipt& receipt);
   void apply_refusal(const envelope::Refusal& refusal);
   void look_for_bundle();
 

@@ -36,7 +36,7 @@ Sender::Hooks Session::hooks() {
   return {[this] { return stop_.load(); },
           [this](LogLevel level, const LogLine& line) { log_.write(level, line.text()); },
           [this](const envelope::Receipt& receipt) {
-            if (station_.is_overtaken(receipt.runs)) renew_chain_ = true;
+            if (station_.is_overtaken(receipt.runs)) station_.start_new_chain();
           }};
 }
 
@@ -55,7 +55,6 @@ bool Session::seal_some() {
     log_.error(LogLine("spool-full").number("limit", static_cast<std::int64_t>(context_.settings.spool_limit)));
     return false;
   }
-  if (renew_chain_.exchange(false)) station_.start_new_chain();
   if (claimed_.empty()) {
     const auto fresh = claim();
     claimed_.assign(fresh.begin(), fresh.end());

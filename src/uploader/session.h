@@ -54,7 +54,7 @@ class Session {
   Capture capture_;
   Spool spool_;
   Station station_;
-  std::atomic<bool> stop_{false}, sealed_all_{false}, renew_chain_{false};
+  std::atomic<bool> stop_{false}, sealed_all_{false};
   std::unique_ptr<OpenedSshKey> ssh_key_;
   Sender sender_;
   std::deque<std::string> claimed_;

@@ -123,6 +123,12 @@ bool Spool::contains(const EnvelopeName& name) const {
   return items_.contains(name);
 }
 
+bool Spool::contradicts(const EnvelopeName& name) const {
+  const std::lock_guard guard(mutex_);
+  const auto ours = items_.lower_bound({name.chain, name.sequence, Digest{}});
+  return ours != items_.end() && ours->first.chain == name.chain && ours->first.sequence == name.sequence && !items_.contains(name);
+}
+
 std::optional<EnvelopeName> Spool::by_digest(const Digest& digest) const {
   const std::lock_guard guard(mutex_);
   for (const auto& [name, item] : items_)
@@ -180,6 +186,19 @@ void Spool::refuse(const EnvelopeName& name) {
   const auto text = name.text();
   move_file(dir_.get(), text, refused_.get(), text, path_ + "/" + text);
   forget(name);
+}
+
+std::size_t Spool::take_back(const std::function<bool(const EnvelopeName&)>& wanted) {
+  std::size_t count = 0;
+  for (const auto& one : list_envelopes(kept_.get())) {
+    if (!wanted(one.envelope.name)) continue;
+    const auto text = one.envelope.name.text();
+    if (::renameat(kept_.get(), text.c_str(), dir_.get(), text.c_str()) != 0) throw_errno("cannot move", path_ + "/kept/" + text);
+    const std::lock_guard guard(mutex_);
+    items_.emplace(one.envelope.name, Item{one.envelope.size, one.modified, -1, false});
+    ++count;
+  }
+  return count;
 }
 
 void Spool::prune_kept(const Keep& keep, TimeMs now) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -62,6 +63,7 @@ class Spool {
   void add(const std::vector<Envelope>& sealed);  // after their commit; wakes the sender
   [[nodiscard]] Backlog backlog() const;
   [[nodiscard]] bool contains(const EnvelopeName& name) const;
+  [[nodiscard]] bool contradicts(const EnvelopeName& name) const;  // another envelope has this place in the chain
   [[nodiscard]] std::optional<EnvelopeName> by_digest(const Digest& digest) const;
 
   // In order, those never sent or sent longer than `resend_after` ago; empty: nothing to do.
@@ -71,6 +73,7 @@ class Spool {
 
   void remove(const std::vector<EnvelopeName>& names, const Keep& keep);  // covered: deleted, or moved to kept/
   void refuse(const EnvelopeName& name);                                  // to refused/: never sent again, never deleted
+  std::size_t take_back(const std::function<bool(const EnvelopeName&)>& wanted);  // from kept/, to be sent again; how many
   void prune_kept(const Keep& keep, TimeMs now);
 
   void wake();

@@ -122,7 +122,7 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   const auto reason = reason_against(buffer.content());
   if (!reason.empty()) return reject(reason);
   const auto passage = next_passage(draft);
-  const auto captured_at = mtime_ms(file.info);
+  const auto captured_at = std::clamp<TimeMs>(mtime_ms(file.info), 0, kLatestTime);
   const envelope::Capture inner{.camera = passage.camera,
                                 .chain = passage.chain,
                                 .sequence = passage.sequence,
@@ -180,7 +180,9 @@ Envelope Station::seal_event(const std::string& note, const std::string& text) {
 bool Station::is_overtaken(const std::vector<envelope::Run>& runs) {
   const auto lock = FileLock::wait(context_.chain_lock);
   const auto state = load();
-  return std::any_of(runs.begin(), runs.end(), [&](const envelope::Run& run) { return run.chain == state.chain && run.last >= state.next(); });
+  return std::any_of(runs.begin(), runs.end(), [&](const envelope::Run& run) {
+    return run.chain == state.chain && (run.last >= state.next() || spool_.contradicts({run.chain, run.last, run.last_digest}));
+  });
 }
 
 void Station::start_new_chain() {

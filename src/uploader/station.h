@@ -32,7 +32,7 @@ class Station {
   // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
   Envelope seal_event(const std::string& note, const std::string& text);
-  // The server has envelopes of this chain that we do not know (a restored card): the next group starts a new chain.
+  // The server has envelopes of this chain that we do not know, or others than ours (a restored card, a clone): a new chain is due.
   [[nodiscard]] bool is_overtaken(const std::vector<envelope::Run>& runs);
   void start_new_chain();
 

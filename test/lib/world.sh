@@ -26,6 +26,7 @@ finish() {
   [ -z "$INGESTD_PID" ] || wait "$INGESTD_PID" 2>/dev/null
   stop_sshd
   if command -v stop_machine > /dev/null; then stop_machine; fi
+  if command -v stop_helpers > /dev/null; then stop_helpers; fi
   if [ $status -ne 0 ]; then
     for log in "$world"/*.log; do [ ! -s "$log" ] || { echo "== $log"; tail -15 "$log"; }; done
   fi

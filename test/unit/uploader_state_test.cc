@@ -114,6 +114,36 @@ TEST_CASE("a receipt reaches past what was covered and deleted before") {
   CHECK(covered.size() == 4);
 }
 
+TEST_CASE("what a restored server no longer holds is told apart from what other runs hold") {
+  const ChainId chain{};
+  SentRuns sent;
+  sent.add({chain, 1, 6, digest_of(6), digest_of(0)});
+  CHECK(sent.take_lost({{chain, 1, 9, digest_of(9)}}).empty());
+  CHECK(sent.take_lost({{chain, 1, 3, digest_of(3)}, {chain, 4, 6, digest_of(6)}}).empty());  // a fork cuts runs elsewhere
+  const auto lost = sent.take_lost({{chain, 1, 3, digest_of(3)}, {chain, 7, 7, digest_of(7)}});
+  REQUIRE(lost.size() == 1);
+  CHECK(lost.front().first == 1);
+  CHECK(sent.runs().empty());
+}
+
+TEST_CASE("the spool contradicts another envelope at the same place, and takes back what it kept") {
+  const Scratch scratch;
+  Spool spool(scratch.path);
+  const EnvelopeName ours{{}, 2, digest_of(7)}, kept{{}, 1, digest_of(1)};
+  for (const auto& name : {ours, kept}) commit_file(scratch / name.text(), as_bytes(std::string(100, 'x')), 0600);
+  spool.refresh();
+  CHECK(spool.contradicts({{}, 2, digest_of(6)}));
+  CHECK(spool.contradicts({{}, 2, digest_of(8)}));
+  CHECK_FALSE(spool.contradicts(ours));
+  CHECK_FALSE(spool.contradicts({{}, 3, digest_of(6)}));
+  spool.remove({kept}, *parse_keep("7d"));
+  CHECK(spool.backlog().count == 1);
+  CHECK(spool.take_back([](const EnvelopeName& name) { return name.sequence == 9; }) == 0);
+  CHECK(spool.take_back([](const EnvelopeName& name) { return name.sequence == 1; }) == 1);
+  CHECK(spool.contains(kept));
+  CHECK(exists(scratch / kept.text()));
+}
+
 TEST_CASE("what the camera knows of receipts goes to a file and back") {
   ReceiptState state;
   state.number = 5;

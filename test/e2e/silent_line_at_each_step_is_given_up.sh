@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The line goes silent at each step of the protocol, without a reset: as mobile lines die. The uploader gives it up by itself (after stall-timeout; where libcurl waits
+# for the answer to an open, a close or a rename, after the minute of libssh2), keeps the picture, and the next run stores it once. In `make check` every sixth step; LONG=1: all of them.
+# shellcheck source=test/lib/world.sh
+. "$(dirname "$0")/../lib/world.sh"
+# shellcheck source=test/lib/trial.sh
+. "$project/test/lib/trial.sh"
+make_server
+start_proxy
+make_camera 101
+quicken_keys 101
+# total-timeout would end it, too, and hide that nothing else does: an hour.
+printf 'connect-timeout = 1s\nstall-timeout = 1s\nreceipt-timeout = 0\ntotal-timeout = 1h\n' > "$world/short.conf"
+start_ingestd
+take_pictures 101 1 3000
+order_next record
+upload 101
+stride=6
+[ -z "${LONG:-}" ] || stride=1
+stored=1
+awk -v stride=$stride '/^step/ && $2 > 1 && ++n % stride == 0 { print $2 }' "$world/proxy.steps" > "$world/steps"
+while read -r step; do
+  take_pictures 101 1 3000
+  stored=$((stored + 1))
+  order_next silent "$step"
+  timeout 120 shutterseal-upload run --config "$world/short.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase" > "$world/said" 2>&1 < /dev/null || status=$?
+  [ "${status:-0}" -ne 124 ] || fail "silence after $step octets holds the uploader for ever"
+  order_next pass
+  upload 101
+  is_settled 101 $stored || fail "after silence at $step: $(waiting 101) wait, $(envelopes "$evidence") of $stored are stored"
+done < "$world/steps"
+[ "$(faults)" -ge 3 ] || fail "only $(faults) silences took place"
+echo "$(faults) silences of $((stored - 1)) ordered"
+all_pictures_are_evidence
