@@ -23,7 +23,6 @@ struct CommitGroup::File {
   int dir;
   std::string name, where;
   Fd fd;
-  dev_t device = 0;
   std::uint64_t size = 0;
 };
 
@@ -53,7 +52,6 @@ void CommitGroup::add(int dir, const std::string& name, std::initializer_list<By
   file->name = name;
   file->where = where;
   file->fd = open_unnamed(dir, mode, where);
-  file->device = device_of(file->fd.get(), where);
   for (const auto piece : pieces) {
     write_all(file->fd.get(), piece, where);
     file->size += piece.size();
@@ -76,13 +74,29 @@ static void sync_file(int fd, const std::string& where) {
   if (::fsync(fd) != 0) throw_errno("cannot sync", where);
 }
 
-void CommitGroup::sync_data() {
-  const auto on_the_first = [this](const auto& file) { return file->device == files_[0]->device; };
-  if (files_.size() > 1 && std::all_of(files_.begin(), files_.end(), on_the_first) && honours_syncfs(files_[0]->fd.get())) {
-    if (::syncfs(files_[0]->fd.get()) != 0) throw_errno("cannot sync", files_[0]->where);
-    return;
+struct Synced {
+  int fd;
+  std::string where;
+};
+
+static bool are_on_one_file_system(const std::vector<Synced>& all) {
+  const auto device = device_of(all.front().fd, all.front().where);
+  return std::all_of(all.begin(), all.end(), [device](const Synced& one) { return device_of(one.fd, one.where) == device; });
+}
+
+// One syncfs stands for many fsyncs where it may: each of those would be a commit of the journal of its own.
+static void sync_together(const std::vector<Synced>& all) {
+  if (all.size() < 2 || !are_on_one_file_system(all) || !honours_syncfs(all.front().fd)) {
+    for (const auto& one : all) sync_file(one.fd, one.where);
+  } else if (::syncfs(all.front().fd) != 0) {
+    throw_errno("cannot sync", all.front().where);
   }
-  for (const auto& file : files_) sync_file(file->fd.get(), file->where);
+}
+
+void CommitGroup::sync_data() {
+  std::vector<Synced> all;
+  for (const auto& file : files_) all.push_back({file->fd.get(), file->where});
+  sync_together(all);
 }
 
 static bool same_content(int left, int right, std::uint64_t size, const std::string& where) {
@@ -111,12 +125,14 @@ static Linked link_unnamed(int dir, const std::string& name, int fd, std::uint64
 
 // ext4 loses a linked file in a power cut until its directory is synced.
 void CommitGroup::sync_names() {
-  std::set<std::pair<dev_t, ino_t>> synced;
+  std::set<std::pair<dev_t, ino_t>> known;
+  std::vector<Synced> all;
   for (const auto& file : files_) {
     struct stat info {};
     if (::fstat(file->dir, &info) != 0) throw_errno("cannot sync", file->where);
-    if (synced.insert({info.st_dev, info.st_ino}).second) sync_dir(file->dir, file->where);
+    if (known.insert({info.st_dev, info.st_ino}).second) all.push_back({file->dir, file->where});
   }
+  sync_together(all);
 }
 
 // A name that could not be made durable must not be found later and taken for one that was. Best effort: the Error is on its way already.
@@ -159,20 +175,65 @@ void commit_file(const std::string& path, ByteView content, mode_t mode) {
   commit_file(dir.get(), name, content, mode, path);
 }
 
+struct ReplaceGroup::File {
+  Fd dir, fd;
+  std::string name, temporary, where;
+};
+
+ReplaceGroup::ReplaceGroup() = default;
+ReplaceGroup::~ReplaceGroup() = default;
+
+void ReplaceGroup::add(Fd dir, const std::string& name, ByteView content, mode_t mode, const std::string& where) {
+  auto file = std::make_unique<File>(File{std::move(dir), {}, name, "." + name + ".new", where});
+  unlink_at(file->dir.get(), file->temporary);  // what a crash between writing and renaming left
+  file->fd = Fd(::openat(file->dir.get(), file->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file->fd || ::fchmod(file->fd.get(), mode) != 0) throw_errno("cannot write", where);
+  write_all(file->fd.get(), content, where);
+  files_.push_back(std::move(file));
+}
+
+void ReplaceGroup::add(const std::string& path, ByteView content, mode_t mode) {
+  auto [dir, name] = parent_and_name(path);
+  add(std::move(dir), name, content, mode, path);
+}
+
+static std::optional<Error> rename_or_reason(int dir, const std::string& from, const std::string& to, const std::string& where) {
+  try {
+    if (::renameat(dir, from.c_str(), dir, to.c_str()) != 0) throw_errno("cannot replace", where);
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  }
+}
+
+std::vector<std::optional<Error>> ReplaceGroup::commit() {
+  std::vector<Synced> octets, names;
+  for (const auto& file : files_) {
+    octets.push_back({file->fd.get(), file->where});
+    names.push_back({file->dir.get(), file->where});
+  }
+  sync_together(octets);  // before the rename: or a power cut leaves the new name with no bytes
+  std::vector<std::optional<Error>> answers;
+  for (const auto& file : files_) answers.push_back(rename_or_reason(file->dir.get(), file->temporary, file->name, file->where));
+  sync_together(names);
+  files_.clear();
+  return answers;
+}
+
+static void replace_one(ReplaceGroup& group) {
+  if (const auto error = group.commit().front()) throw Error(*error);
+}
+
 void replace_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where) {
-  const auto temporary = "." + name + ".new";
-  unlink_at(dir, temporary);  // what a crash between the next two steps left
-  const Fd fd(::openat(dir, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!fd || ::fchmod(fd.get(), mode) != 0) throw_errno("cannot write", where);
-  write_all(fd.get(), content, where);
-  sync_file(fd.get(), where);  // before the rename: or a power cut leaves the new name with no bytes
-  if (::renameat(dir, temporary.c_str(), dir, name.c_str()) != 0) throw_errno("cannot replace", where);
-  sync_dir(dir, where);
+  ReplaceGroup group;
+  group.add(open_dir_at(dir, "."), name, content, mode, where);
+  replace_one(group);
 }
 
 void replace_file(const std::string& path, ByteView content, mode_t mode) {
-  const auto [dir, name] = parent_and_name(path);
-  replace_file(dir.get(), name, content, mode, path);
+  ReplaceGroup group;
+  group.add(path, content, mode);
+  replace_one(group);
 }
 
 void move_file(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where) {

@@ -2,7 +2,7 @@
 // The one way in which this project makes a file that must survive a power cut. Nothing else calls link, rename or fsync on
 // files that hold evidence, envelopes, keys or state.
 //
-// Calling sequence: CommitGroup g(mode); g.add(...) for each file; g.commit(). After commit() returns, every file of the group is
+// Calling sequence: CommitGroup g; g.add(...) for each file; g.commit(). After commit() returns, every file of the group is
 // on stable storage under its name, complete. After an Error, or a crash before it returns, a name holds its whole file or nothing.
 #pragma once
 
@@ -10,10 +10,12 @@
 
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "src/base/bytes.h"
+#include "src/base/error.h"
 #include "src/base/fd.h"
 
 namespace shutterseal {
@@ -53,6 +55,22 @@ class CommitGroup {
 void commit_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
 void commit_file(const std::string& path, ByteView content, mode_t mode);
 // State that is replaced as a whole: a reader, and a crash, sees the old file or the new one, never a mixture. Temporary name ".NAME.new".
+// Of several, each in its directory: one sync for all their octets and one for all their names, as in CommitGroup.
+class ReplaceGroup {
+ public:
+  ReplaceGroup();
+  ~ReplaceGroup();
+  ReplaceGroup(const ReplaceGroup&) = delete;
+  ReplaceGroup& operator=(const ReplaceGroup&) = delete;
+  void add(Fd dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
+  void add(const std::string& path, ByteView content, mode_t mode);
+  // One answer per add(), in order: nothing, or why this one could not be renamed. Error: a sync failed, and none may be trusted.
+  [[nodiscard]] std::vector<std::optional<Error>> commit();
+
+ private:
+  struct File;
+  std::vector<std::unique_ptr<File>> files_;
+};
 void replace_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
 void replace_file(const std::string& path, ByteView content, mode_t mode);
 // rename(2) within one file system, refusing to overwrite, both directories synced: for moving, not for making.

@@ -188,15 +188,25 @@ void Committer::record(Plan& plan) {
 }
 
 // One camera's broken directory is no trouble of the others. Without its receipt its drops stay, and are found to be duplicates later.
-bool Committer::write_receipt(const envelope::Receipt& receipt) {
-  const auto dir = context_.paths.drop + "/" + receipt.camera.account() + "/receipts";
-  try {
-    replace_file(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
-    return true;
-  } catch (const Error& error) {
-    log_.error(LogLine("trouble").field("camera", receipt.camera.text()).sentence("reason", error.what()));
-    return false;
+void Committer::write_receipts(Plan& plan) {
+  ReplaceGroup group;
+  std::vector<CameraId> written;
+  const auto leave = [&](const CameraId& camera, const Error& error) {
+    log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
+    std::erase_if(plan.settled, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; });
+  };
+  for (const auto& receipt : plan.receipts) {
+    const auto dir = context_.paths.drop + "/" + receipt.camera.account() + "/receipts";
+    try {
+      group.add(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
+      written.push_back(receipt.camera);
+    } catch (const Error& error) {
+      leave(receipt.camera, error);
+    }
   }
+  const auto answers = group.commit();
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (answers[i]) leave(written[i], *answers[i]);
 }
 
 // Only the file that was judged: the camera may have put another under the same name.
@@ -223,9 +233,7 @@ void Committer::commit(const std::vector<JudgedDrop>& group) {
   // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
   record(plan);
   // Crash between receipts: the same.
-  for (const auto& receipt : plan.receipts)
-    if (!write_receipt(receipt))
-      std::erase_if(plan.settled, [&receipt](const JudgedDrop* judged) { return judged->drop.camera == receipt.camera; });
+  write_receipts(plan);
   for (const auto* judged : plan.put_aside) put_aside(*judged);
   plan.settled.insert(plan.settled.end(), plan.put_aside.begin(), plan.put_aside.end());
   remove_drops(plan.settled);

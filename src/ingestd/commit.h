@@ -44,7 +44,7 @@ class Committer {
   void refuse(const JudgedDrop& judged, Plan& plan);
   void put_aside(const JudgedDrop& judged);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
-  [[nodiscard]] bool write_receipt(const envelope::Receipt& receipt);
+  void write_receipts(Plan& plan);
   void remove_drops(const std::vector<const JudgedDrop*>& settled);
 
   const Context& context_;

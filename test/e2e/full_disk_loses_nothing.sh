@@ -23,6 +23,7 @@ upload 101
 stop_ingestd
 all_pictures_are_evidence
 mount -t tmpfs -o size=200k tmpfs "$evidence"
+rm "$server"/var/lib/shutterseal/index.db*  # other evidence, other index
 printf 'free-least = 0\n' > "$server/etc/shutterseal/ingestd.conf"
 printf 'receipt-timeout = 2s\n' > "$world/short.conf"
 rm -rf "$world/originals"
