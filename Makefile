@@ -139,7 +139,8 @@ check-e2e: deps-check
 	$(SUBMAKE) all
 	sh test/run.sh $(BUILD) e2e
 
-# What takes longer: everything again under the address and undefined-behaviour sanitizers, a thousand cameras, each weakness of the FTP server.
+# What takes longer: everything again under the address and undefined-behaviour sanitizers, a thousand cameras, each weakness of the FTP server,
+# a fault at each system call and hundreds of power cuts.
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-long: deps-check
 	$(SUBMAKE) BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' MODULE_FLAGS= all unit-programs

@@ -91,6 +91,7 @@ void Sender::note_contact(const transport::Result& result) {
 
 // Full jitter: a thousand cameras that lost the same server must not come back in the same second.
 Sender::Step Sender::after_failure() {
+  connection_.close();  // a session that outlived the disk it looks at would fail for ever
   const auto ceiling = std::min(kLongestBackoff, kFirstBackoff << std::min(failures_, 10));
   ++failures_;
   pause_ms_ = std::uniform_int_distribution<std::int64_t>(0, ceiling)(random_);
