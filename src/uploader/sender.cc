@@ -173,6 +173,9 @@ void Sender::apply(const envelope::Receipt& receipt) {
   receipts_.number = receipt.number;
   receipts_.time = receipt.time;
   save_receipt_state(context_.state + "/receipt", receipts_);
+  // Oldest first: what a crash leaves ends with the newest, from which the next receipt can be followed downwards. The other way round nothing would
+  // lead to the rest, and it would be sent for ever.
+  std::reverse(covered.begin(), covered.end());
   spool_.remove(covered, context_.settings.keep);
   for (const auto& refusal : receipt.refusals) apply_refusal(refusal);
   std::erase_if(parcels_, [this](const auto& parcel) {
