@@ -4,6 +4,7 @@
 # must-fail-*.sh proves that the harness can see a failure. 99 is no exit code of our programs: a failing command cannot look like it.
 name=$(basename "$2" .sh)
 log=$1/test-logs/e2e-$name
+mkdir -p "$1/test-logs"
 started=$(date +%s)
 limit=300
 [ -z "${LONG:-}" ] || limit=7200

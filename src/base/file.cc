@@ -49,9 +49,15 @@ void make_dirs(const std::string& path, mode_t mode) {
 }
 
 Fd make_dir_at(int dir, const std::string& name, mode_t mode) {
-  if (::mkdirat(dir, name.c_str(), mode) != 0 && errno != EEXIST) throw_errno("cannot make directory", name);
-  // Even when it was there: who made it may have been killed before this.
-  sync_dir(dir, name);
+  const bool made = ::mkdirat(dir, name.c_str(), mode) == 0;
+  if (!made && errno != EEXIST) throw_errno("cannot make directory", name);
+  try {
+    sync_dir(dir, name);  // even when it was there: who made it may have been killed before this
+  } catch (...) {
+    // What a failed sync left is not made good by a later one: the next try makes it anew.
+    if (made) static_cast<void>(::unlinkat(dir, name.c_str(), AT_REMOVEDIR));
+    throw;
+  }
   return open_dir_at(dir, name);
 }
 

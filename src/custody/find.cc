@@ -92,6 +92,8 @@ static int rebuild_command(const config::Arguments& arguments) {
   const auto fresh = paths.index + ".new";
   remove_database(fresh);
   const auto adoption = build(arguments, fresh);
+  // SQLite moves its log into the file when it closes, and says nothing when it cannot: without the log the rename would lose rows.
+  if (exists(fresh + "-wal")) throw Error(ErrorKind::io, "cannot finish '" + fresh + "': is the disk full?");
   struct stat old {};
   const bool had_one = ::stat(paths.index.c_str(), &old) == 0;
   if (had_one && ::chown(fresh.c_str(), old.st_uid, old.st_gid) != 0) throw_errno("cannot set the owner of", fresh);

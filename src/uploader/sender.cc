@@ -91,6 +91,7 @@ void Sender::note_contact(const transport::Result& result) {
 
 // Full jitter: a thousand cameras that lost the same server must not come back in the same second.
 Sender::Step Sender::after_failure() {
+  connection_.close();  // a session that outlived the disk it looks at would fail for ever
   const auto ceiling = std::min(kLongestBackoff, kFirstBackoff << std::min(failures_, 10));
   ++failures_;
   pause_ms_ = std::uniform_int_distribution<std::int64_t>(0, ceiling)(random_);
@@ -173,6 +174,9 @@ void Sender::apply(const envelope::Receipt& receipt) {
   receipts_.number = receipt.number;
   receipts_.time = receipt.time;
   save_receipt_state(context_.state + "/receipt", receipts_);
+  // Oldest first: what a crash leaves ends with the newest, from which the next receipt can be followed downwards. The other way round nothing would
+  // lead to the rest, and it would be sent for ever.
+  std::reverse(covered.begin(), covered.end());
   spool_.remove(covered, context_.settings.keep);
   for (const auto& refusal : receipt.refusals) apply_refusal(refusal);
   std::erase_if(parcels_, [this](const auto& parcel) {

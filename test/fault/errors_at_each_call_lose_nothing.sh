@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # A system call that changes a disk fails once, in one pass through uploader and daemon: an error of the disk, no space, no quota, a file system
 # that went read-only, half a write. The program says so or copes, never dies of it; the next run finishes, and nothing good is refused.
-# Each STEP-th call for each error (24; LONG=1: each), from OFFSET.
+# Each STEP-th call for each error (32; LONG=1: each), from OFFSET.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
-STEP=${STEP:-24}
+STEP=${STEP:-32}
 [ -z "${ALL:-}${LONG:-}" ] || STEP=1
 OFFSET=${OFFSET:-$(shuf -i "1-$STEP" -n 1)}
 make_faults

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # SIGKILL before and after a system call that changes a disk, in one pass through uploader and daemon; then a restart, and the promise holds.
-# Each call with ALL=1 or LONG=1; else each STEP-th (6), from an offset (OFFSET repeats it), so that runs differ.
+# Each call with ALL=1 or LONG=1; else each STEP-th (8), from an offset (OFFSET repeats it), so that runs differ.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
-STEP=${STEP:-6}
+STEP=${STEP:-8}
 [ -z "${ALL:-}${LONG:-}" ] || STEP=1
 OFFSET=${OFFSET:-$(shuf -i "1-$STEP" -n 1)}
 make_faults

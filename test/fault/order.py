@@ -5,7 +5,8 @@
 usage: order.py [--blind PATTERN] TRACE...      traces of 'strace -f -y', in order of time; what one left unsynced the next begins with
        --blind PATTERN    take syncs of paths that match for not done: the control
 A file's octets are durable after a sync that succeeded after the last write; a name after a sync of its directory that succeeded. A sync that
-failed leaves doubt that no later sync removes: only a new write, or a new name, is a new try.
+failed leaves doubt that no later sync removes: only a new write, or a new name, is a new try. (Not so for claims: one that is undone puts its picture
+back under its first name.)
 One line a breach, exit 1; exit 2 when the traces do not show the steps that the rules speak of."""
 import collections
 import os.path
@@ -89,7 +90,7 @@ class Disk:
             return
         self.dirty = {file for file in self.dirty if file in self.doubtful or not (whole or file == path)}
         for directory in list(self.names) if whole else [path]:
-            self.names[directory] &= self.doubtful
+            self.names[directory] &= set() if directory.endswith(CLAIMED) else self.doubtful
 
     def name(self, path, source):
         if source in self.dirty:

@@ -27,6 +27,6 @@ needed daemon 'index.db-wal' 'a receipt before its rows'
 needed daemon 'receipts$' 'a drop removed before the receipt'
 needed uploader '#' 'a name before its octets'
 needed uploader 'claimed$' 'a list before the claims'
-needed uploader 'state$' 'an envelope before the list'
+needed uploader 'state$|/#' 'an envelope before the list'  # one syncfs for several does for the list, too
 needed uploader 'state$' 'an envelope removed before the receipt'
 needed uploader 'spool$' 'an original removed before its envelope'

@@ -203,6 +203,7 @@ power_cuts() {
   prepare_machines "$1"
   cuts=0
   while [ $cuts -lt "$2" ]; do trial; done
-  echo "$cuts cuts, $(find "$world/originals" -name '*.jpg' | wc -l) pictures, $(envelopes "$evidence") envelopes"
+  echo "$cuts cuts, $(find "$world/originals" -name '*.jpg' | wc -l) pictures, $(envelopes "$evidence") envelopes," \
+    "$(find "$quarantine" -name '*.parcel' | wc -l) torn parcels refused"
   remove_machines
 }
