@@ -207,11 +207,11 @@ def with_bad_flood(server, parcels):
 
 
 def flood():
-    """Fifty cameras, ten pictures each, one after the other; the same beside one that floods with good parcels, and with rubbish."""
+    """Fifty cameras, five pictures each, one after the other; the same beside one that floods with good parcels, and with rubbish."""
     server = Server("quarantine-quota = 1M")
     for kind in ("alone", "good", "bad"):
-        server.fleet(f"{kind}-", 50, 10, 200_000, WORK / kind)
-    server.fleet("aa", 1, 12_000, 20_000, WORK / "flood")
+        server.fleet(f"{kind}-", 50, 5, 200_000, WORK / kind)
+    server.fleet("aa", 1, 36_000, 20_000, WORK / "flood")
     os.sync()
     server.start()
     alone = send_all(server, by_round(WORK / "alone"), 20)
