@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-build fuzz-minimise clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -149,11 +149,12 @@ check-e2e: deps-check
 # each weakness of the FTP server.
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # What g++ then calls uninitialised inside {fmt} is the sanitizer's own.
-SANITIZED = CXXFLAGS='-O1 -g $(SANITIZE) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(SANITIZE)' MODULE_FLAGS=
+SANITIZED = CXXFLAGS='-O1 -g1 $(SANITIZE) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(SANITIZE)' MODULE_FLAGS=
 check-long: deps-check deps-fuzz
 	$(SUBMAKE) BUILD=$(BUILD)/asan $(SANITIZED) all unit-programs
 	ASAN_RUNTIME=$$($(CXX) -print-file-name=libasan.so) sh test/run.sh $(BUILD)/asan unit e2e-pam
 	$(SUBMAKE) fuzz MINUTES=1
+	/usr/bin/python3 test/fuzz/planted.py $(BUILD)/fuzz
 	$(SUBMAKE) all
 	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
 
@@ -181,9 +182,11 @@ REPLAY_BUILD = $(SUBMAKE) BUILD=$(BUILD)/asan $(SANITIZED) fuzz-programs
 # The flags of config.mk were tried with another compiler, hence those of this one.
 FUZZ_BUILD = $(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++-14 FUZZ_MAIN= BASE_LDFLAGS= \
   BASE_FLAGS='-std=c++20 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -fno-sanitize-recover=undefined' \
-  CXXFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
+  CXXFLAGS='-O1 -g1 -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
 MINUTES ?= 1
 TARGETS ?=
+fuzz-build:
+	$(FUZZ_BUILD)
 fuzz: deps-fuzz
 	$(FUZZ_BUILD)
 	/usr/bin/python3 test/fuzz/run.py $(BUILD)/fuzz $(MINUTES) $(TARGETS)
@@ -254,5 +257,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-minimise install dist clean distclean unit-programs bench-programs fuzz-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz demo check check-static check-unit check-e2e check-fuzz check-long bench fuzz fuzz-build fuzz-minimise install dist clean distclean unit-programs bench-programs fuzz-programs FORCE
 FORCE:
