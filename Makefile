@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 # demo and check configure by a second make, once what configure looks for is installed.
-UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-minimise clean distclean
+UNCONFIGURED_GOALS := deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-build fuzz-minimise clean distclean
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(UNCONFIGURED_GOALS),$(MAKECMDGOALS)),all),)
 include config.mk
 endif
@@ -166,8 +166,8 @@ check-e2e: deps-check
 # Every build of its own folder. OpenSSL, libcurl and SQLite are not instrumented: what is found is ours. What g++ then calls uninitialised
 # inside {fmt} is the sanitizer's own.
 ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g $(ASAN_FLAGS) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(ASAN_FLAGS)' MODULE_FLAGS=
-TSAN = BUILD=$(BUILD)/tsan CXXFLAGS='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread' MODULE_FLAGS=
+ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g1 $(ASAN_FLAGS) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(ASAN_FLAGS)' MODULE_FLAGS=
+TSAN = BUILD=$(BUILD)/tsan CXXFLAGS='-O1 -g1 -fsanitize=thread' LDFLAGS='-fsanitize=thread' MODULE_FLAGS=
 runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 
 # What takes longer: everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
@@ -178,6 +178,7 @@ check-long: deps-long
 	$(SUBMAKE) $(TSAN) all unit-programs test-programs fault-programs
 	sh test/run.sh $(BUILD) lint
 	$(SUBMAKE) fuzz MINUTES=1
+	/usr/bin/python3 test/fuzz/planted.py $(BUILD)/fuzz
 	$(call runtime,asan) sh test/run.sh $(BUILD)/asan unit e2e reports
 	$(call runtime,tsan) sh test/run.sh $(BUILD)/tsan unit e2e reports
 	LONG=1 CAMERAS=1000 sh test/run.sh $(BUILD) e2e
@@ -204,9 +205,11 @@ fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/bin/fuzz-%) $(BUILD)/bin/fuzz-control
 # The flags of config.mk were tried with another compiler, hence those of this one.
 FUZZ_BUILD = $(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++-14 FUZZ_MAIN= BASE_LDFLAGS= \
   BASE_FLAGS='-std=c++20 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -fno-sanitize-recover=undefined' \
-  CXXFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
+  CXXFLAGS='-O1 -g1 -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
 MINUTES ?= 1
 TARGETS ?=
+fuzz-build:
+	$(FUZZ_BUILD)
 fuzz: deps-fuzz
 	$(FUZZ_BUILD)
 	/usr/bin/python3 test/fuzz/run.py $(BUILD)/fuzz $(MINUTES) $(TARGETS)
@@ -285,5 +288,5 @@ distclean: clean
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-minimise install dist clean distclean unit-programs test-programs fault-programs bench-programs fuzz-programs FORCE
+.PHONY: all deps deps-demo deps-check deps-bench deps-fuzz deps-long demo check check-static check-unit check-e2e check-fuzz check-long soak bench fuzz fuzz-build fuzz-minimise install dist clean distclean unit-programs test-programs fault-programs bench-programs fuzz-programs FORCE
 FORCE:

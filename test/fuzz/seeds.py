@@ -45,15 +45,17 @@ def load_keys() -> make.Keys:
 
 
 class Record:
-    """Stands before the vectors' own functions and notes what was signed, and which middle and inner layers there were."""
+    """Stands before the vectors' own functions and notes what was signed by the keys that are believed, and which inner layers there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, believed) -> None:
+        self.believed = believed
         self.genuine, self.middles, self.inners = {hashlib.sha256(PICTURE).hexdigest()}, [], []
         self.sign, self.middle = make.sign, make.middle
         make.sign, make.middle = self.noted_sign, self.noted_middle
 
     def noted_sign(self, key, data, *rest):
-        self.genuine.add(hashlib.sha256(data).hexdigest())
+        if key in self.believed:
+            self.genuine.add(hashlib.sha256(data).hexdigest())
         return self.sign(key, data, *rest)
 
     def noted_middle(self, inner, *rest, **change):
@@ -160,11 +162,16 @@ def seeds(keys, record) -> dict[str, dict[str, bytes]]:
     lines = ssh_lines(keys.camera)
     requests = [request(keys.camera, line) for line in lines]
     receipt, bundle = receipt_text(), bundle_text(keys)
+    custodian, receipts = (base64.b64encode(make.to_der(one)).decode() for one in (keys.custodian_certificate, keys.receipt_certificate))
+    uncertified = bundle.replace(custodian, receipts)
+    stranger = (keys.stranger, make.certificate("stranger", keys.stranger, "stranger", keys.stranger, "authority"))
     return {
         "verify": envelopes, "verify_resigned": envelopes, "splitter": envelopes, "der": envelopes,
         "middle": numbered("middle", record.middles), "inner": numbered("inner", record.inners),
-        "receipt": texts([receipt]) | {"message": signed_text(receipt, keys.receipt, keys.receipt_certificate)},
-        "bundle": texts([bundle]) | {"message": signed_text(bundle, keys.authority, keys.authority_certificate)},
+        "receipt": texts([receipt]) | {"message": signed_text(receipt, keys.receipt, keys.receipt_certificate),
+                                       "of-a-stranger": signed_text(receipt.replace("number 7", "number 9"), *stranger)},
+        "bundle": texts([bundle, uncertified]) | {"message": signed_text(bundle, keys.authority, keys.authority_certificate),
+                                                  "of-a-stranger": signed_text(bundle.replace("serial 3", "serial 5"), *stranger)},
         "request": numbered("der", requests) | numbered("pem", [request_pem(one) for one in requests]),
         "registry": texts(REGISTRY), "configuration": texts(CONFIGURATION) | shipped_configuration(), "state": texts(STATE),
         "words": texts(WORDS + lines), "escaping": texts(ESCAPING), "kexinit": {"kexinit": kexinit()},
@@ -184,7 +191,8 @@ def unlisted(keys, record) -> dict[str, dict[str, bytes]]:
 
 def main() -> None:
     out = pathlib.Path(sys.argv[1])
-    keys, record = load_keys(), Record()
+    keys = load_keys()
+    record = Record([keys.camera, keys.other, keys.receipt, keys.authority])
     listed = sys.argv[2:] != ["--unlisted"]
     for target, inputs in (seeds if listed else unlisted)(keys, record).items():
         (out / target).mkdir(parents=True, exist_ok=True)

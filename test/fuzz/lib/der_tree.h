@@ -11,7 +11,7 @@
 namespace shutterseal::fuzz {
 
 // How a length is written. Everything but minimal is what DER forbids.
-enum class LengthForm : std::uint8_t { minimal, padded, indefinite, too_short, too_long };
+enum class LengthForm : std::uint8_t { minimal, needlessly_long, padded, indefinite, too_short, too_long };
 
 struct Node {
   bool is_element = true;  // false: octets without a header

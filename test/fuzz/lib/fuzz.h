@@ -17,6 +17,7 @@ namespace shutterseal::fuzz {
 // Not assert(): a build with NDEBUG would promise nothing.
 #define HOLDS(promise) (static_cast<bool>(promise) ? static_cast<void>(0) : ::shutterseal::fuzz::broken(#promise, __FILE__, __LINE__))
 
+[[nodiscard]] bool has_control(std::string_view text) noexcept;
 // No octet that a terminal, a log reader or fail2ban could take for anything but a character of this line.
 [[nodiscard]] bool is_printable_line(std::string_view text) noexcept;
 

@@ -53,7 +53,9 @@ bool is_genuine(ByteView signed_octets) {
 }
 
 // RFC 5652 section 5.4: what is signed has the SET tag, what is sent has [0].
-bool is_genuine(const SignedView& view) { return is_genuine(der::element(der::kSet, {view.attributes})); }
+bool is_genuine(const SignedView& view) {
+  return sha256(view.content) == view.message_digest && is_genuine(der::element(der::kSet, {view.attributes}));
+}
 
 // ---- signing again ----------------------------------------------------------------------------------------------------------
 
@@ -121,7 +123,7 @@ static Bytes canonical_attributes(const SignedView& view, Extra extra) {
   return der::set_of(std::move(all), 0xa0);
 }
 
-Bytes canonical_signed_data(const SignedView& view, Extra extra) {
+static Bytes canonical_message(const SignedView& view, Extra extra) {
   const auto sha = der::sequence({der::oid({2, 16, 840, 1, 101, 3, 4, 2, 1})});
   const auto ecdsa = der::sequence({der::oid({1, 2, 840, 10045, 4, 3, 2})});
   const auto signer = der::sequence({der::integer(3), der::octets(view.ski.view(), 0x80), sha, canonical_attributes(view, extra), ecdsa,
@@ -130,6 +132,21 @@ Bytes canonical_signed_data(const SignedView& view, Extra extra) {
   const auto certificate = view.certificate.empty() ? Bytes() : der::element(0xa0, {view.certificate});
   const auto body = der::sequence({der::integer(3), der::element(der::kSet, {sha}), content, certificate, der::element(der::kSet, {signer})});
   return der::sequence({der::oid({1, 2, 840, 113549, 1, 7, 2}), der::element(0xa0, {body})});
+}
+
+// Of the two values of s that verify the smaller, in OpenSSL's encoding.
+static bool is_low_s(ByteView signature) {
+  const auto* at = signature.data();
+  const EcdsaSigPtr parsed(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(signature.size())));
+  ERR_clear_error();
+  if (!parsed || i2d_ECDSA_SIG(parsed.get(), nullptr) != static_cast<int>(signature.size())) return false;
+  const std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  const BnPtr twice(BN_dup(ECDSA_SIG_get0_s(parsed.get())));
+  return group && twice && BN_lshift1(twice.get(), twice.get()) == 1 && BN_cmp(twice.get(), EC_GROUP_get0_order(group.get())) < 0;
+}
+
+bool is_canonical(ByteView message, const SignedView& view, Extra extra) {
+  return is_low_s(view.signature) && std::ranges::equal(canonical_message(view, extra), message);
 }
 
 bool stock_verifies(ByteView message, const Certificate& signer) {

@@ -19,8 +19,8 @@ struct World {
 };
 [[nodiscard]] const World& world();
 
-// Whether these octets (signed attributes as a SET, or a request's info) are among those that the seeds were made from. A signature that is
-// good over anything else is a forgery.
+// Whether these octets (signed attributes as a SET, or a request's info) are among those that were signed when the seeds were made. Whatever else
+// is believed is a forgery; of a message, its content must be the one that was signed, too.
 [[nodiscard]] bool is_genuine(ByteView signed_octets);
 [[nodiscard]] bool is_genuine(const envelope::SignedView& view);
 
@@ -28,8 +28,8 @@ struct World {
 // the signature. A message too broken for that is given back as it is.
 [[nodiscard]] Bytes signed_again(ByteView message, const envelope::PrivateKey& key);
 
-// The one encoding that the template allows for what `view` says, written from shutterseal-envelope(5) here: what is read must be exactly this.
-[[nodiscard]] Bytes canonical_signed_data(const envelope::SignedView& view, envelope::Extra extra);
+// Whether `message` is the one encoding that shutterseal-envelope(5) allows for what `view` says; the template is written a second time for this.
+[[nodiscard]] bool is_canonical(ByteView message, const envelope::SignedView& view, envelope::Extra extra);
 // OpenSSL's own CMS_verify takes it, with this certificate at hand.
 [[nodiscard]] bool stock_verifies(ByteView message, const envelope::Certificate& signer);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // upload.conf and ingestd.conf: refused with one plain line, or read; and what -T prints of them is read as the same.
 #include "src/base/error.h"
+#include "src/base/text.h"
 #include "src/ingestd/settings.h"
 #include "src/uploader/settings.h"
 #include "test/fuzz/lib/fuzz.h"
@@ -24,6 +25,7 @@ static void check(std::string_view text, Load load, Dump dump) {
     HOLDS(is_printable_line(error.what()) && error.kind() == ErrorKind::config);
     return;
   }
+  for (const auto line : split(printed, '\n')) HOLDS(!has_control(line));
   put_file(scratch_dir() + "/program.conf", printed);
   HOLDS(dump(load(arguments())) == printed);
 }

@@ -14,7 +14,7 @@ static void check_capture(const Capture& capture) {
   HOLDS(capture.camera == outer.camera && capture.chain == outer.chain && capture.sequence == outer.sequence);
   const auto& name = capture.file_name;
   HOLDS(!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos);
-  HOLDS(std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }));
+  HOLDS(!has_control(name));
 }
 
 // What was opened; nothing when it was refused. The layers around it cost two signatures: only for what the template lets through.
@@ -23,7 +23,7 @@ static std::optional<envelope::SignedView> opened_view(ByteView inner) {
   const auto opened = judged_and_opened(around_inner(inner));
   if (!opened || opened->verdict != Verdict::accepted) return std::nullopt;
   const auto view = envelope::match_signed_data(inner, true, envelope::Extra::capture);
-  HOLDS(view && std::ranges::equal(canonical_signed_data(*view, envelope::Extra::capture), inner));
+  HOLDS(view && is_canonical(inner, *view, envelope::Extra::capture));
   HOLDS(std::ranges::equal(envelope::encode_capture(opened->capture), view->extra) && std::ranges::equal(opened->content, view->content));
   check_capture(opened->capture);
   return view;

@@ -13,6 +13,7 @@ static void check_encoding(ByteView message, const envelope::MiddleView& view) {
   envelope::der::append(frame.head, view.ciphertext);
   envelope::der::append(frame.head, frame.tail);
   HOLDS(std::ranges::equal(frame.head, message));
+  HOLDS(view.tag.size() == envelope::kTag && view.nonce.size() == envelope::kNonce);
   HOLDS(!view.recipients.empty() && view.recipients.size() <= envelope::kMostRecipients);
 }
 

@@ -3,6 +3,8 @@
 // back and read as the same.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "src/base/error.h"
 #include "src/registry/registry.h"
 #include "test/fuzz/lib/fuzz.h"
@@ -41,6 +43,7 @@ static void check_camera(std::string_view text) {
   put_file(place.conf, text);
   const auto camera = read_or_refuse([] { return place.registry.find(place.id).value(); });
   if (!camera) return;
+  HOLDS(!has_control(words_of(*camera)));
   const auto updated = place.registry.update(place.id, [](Camera&) {});
   HOLDS(words_of(updated) == words_of(*camera));
   HOLDS(words_of(place.registry.find(place.id).value()) == words_of(*camera));
@@ -51,6 +54,7 @@ static void check_profile(std::string_view text) {
   put_file(file, text);
   const auto profile = read_or_refuse([&] { return read_server_profile(file); });
   if (!profile) return;
+  HOLDS(std::ranges::none_of(profile->urls, has_control) && std::ranges::none_of(profile->host_key_pins, has_control));
   write_server_profile(file, *profile);
   const auto again = read_server_profile(file);
   HOLDS(again.urls == profile->urls && again.host_key_pins == profile->host_key_pins);
