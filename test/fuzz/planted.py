@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control of the fuzzing itself: takes one check out of a copy of the readers at a time, and the targets must find it.
 
-usage: planted.py BUILD; from the project's root, after `make fuzz-build`. One line a weakness, 'ok …' or 'not ok …'. A weakness that
-nobody finds is a promise that the targets do not hold.
+usage: planted.py BUILD [WORD]; from the project's root, after `make fuzz-build`. One line a weakness (whose name has WORD), 'ok …' or 'not ok …'. A
+weakness that nobody finds is a promise that the targets do not hold, or a change that the mutator does not make.
 """
 import os
 import pathlib
@@ -18,7 +18,7 @@ import time
 RUNS = 300_000  # not a time: what is found must not depend on how busy a machine is
 PLANTED = [
     ("a length that is not minimal", "src/envelope/der.cc", "if (length < 0x80) return false;", "", "verify_resigned"),
-    ("a length with a leading zero", "src/envelope/der.cc", " || bytes[2] == 0", "", "splitter der verify_resigned"),
+    ("a length with a leading zero", "src/envelope/der.cc", " || bytes[2] == 0", "", "der verify_resigned"),
     ("an INTEGER with padding", "src/envelope/der.cc", "negative || padded ||", "negative ||", "verify_resigned"),
     ("something behind the last field", "src/envelope/layers.cc", "passage.note = take_text(reader, kNote, kLongestNote);\n  reader.end();",
      "passage.note = take_text(reader, kNote, kLongestNote);", "verify_resigned"),
@@ -85,7 +85,8 @@ def main() -> int:
         place = pathlib.Path(folder)
         (place / "build" / "fuzz").mkdir(parents=True)
         copy_project(build, place)
-        return 0 if all([try_one(place, *one) for one in PLANTED]) else 1
+        chosen = [one for one in PLANTED if sys.argv[2:] == [] or sys.argv[2] in one[0]]
+        return 0 if chosen and all([try_one(place, *one) for one in chosen]) else 1
 
 
 if __name__ == "__main__":

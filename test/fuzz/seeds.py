@@ -98,12 +98,12 @@ def ssh_lines(key) -> list[str]:
     return [k.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode() for k in (key, stranger)]
 
 
-def request(key, ssh: str) -> bytes:
+def request(key, ssh: str, signer=None) -> bytes:
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     name = make.seq(make.der(0x31, make.seq(make.oid("2.5.4.3"), make.utf8("cam-102"))))
     attribute = make.der(0xA0, make.attribute(make.oid(make.ARC + ".3"), make.utf8(ssh)))
     info = make.seq(make.integer(0), name, public, attribute)
-    return make.seq(info, make.ECDSA_SHA256, make.der(0x03, b"\0" + make.sign(key, info)))
+    return make.seq(info, make.ECDSA_SHA256, make.der(0x03, b"\0" + make.sign(signer or key, info)))
 
 
 def request_pem(der: bytes) -> bytes:
@@ -172,7 +172,7 @@ def seeds(keys, record) -> dict[str, dict[str, bytes]]:
                                        "of-a-stranger": signed_text(receipt.replace("number 7", "number 9"), *stranger)},
         "bundle": texts([bundle, uncertified]) | {"message": signed_text(bundle, keys.authority, keys.authority_certificate),
                                                   "of-a-stranger": signed_text(bundle.replace("serial 3", "serial 5"), *stranger)},
-        "request": numbered("der", requests) | numbered("pem", [request_pem(one) for one in requests]),
+        "request": {"forged": request(keys.camera, ssh_lines(keys.other)[1] + " forged", keys.stranger)} | numbered("der", requests) | numbered("pem", [request_pem(one) for one in requests]),
         "registry": texts(REGISTRY), "configuration": texts(CONFIGURATION) | shipped_configuration(), "state": texts(STATE),
         "words": texts(WORDS + lines), "escaping": texts(ESCAPING), "kexinit": {"kexinit": kexinit()},
     }

@@ -197,6 +197,14 @@ void pad(Node& node) {
   if (node.children.empty()) node.content.insert(node.content.begin(), 0);
 }
 
+// A digit for a digit, a letter for a letter: names and times stay what they are, and say something else.
+void change_character(Random& random, Node& node) {
+  if (!node.children.empty() || node.content.empty()) return;
+  auto& octet = node.content[below(random, node.content.size())];
+  if (octet >= '0' && octet <= '9') octet = static_cast<std::uint8_t>('0' + below(random, 10));
+  if (octet >= 'a' && octet <= 'z') octet = static_cast<std::uint8_t>('a' + below(random, 26));
+}
+
 void insert_copy(const Place& at, Node copy) {
   at.siblings->insert(at.siblings->begin() + static_cast<std::ptrdiff_t>(at.index), std::move(copy));
 }
@@ -206,7 +214,7 @@ void change_one(Random& random, std::vector<Node>& tree, const MutateOctets& mut
   if (places.empty()) return;
   const auto at = any_of(random, places);
   const auto other = any_of(random, places).node();
-  switch (below(random, 15)) {
+  switch (below(random, 16)) {
     case 0: return change_tag(random, at.node());
     case 1: return insert_copy(at, at.node());
     case 2: at.siblings->erase(at.siblings->begin() + static_cast<std::ptrdiff_t>(at.index)); return;
@@ -219,6 +227,7 @@ void change_one(Random& random, std::vector<Node>& tree, const MutateOctets& mut
     case 9: return wrap(random, at.node());
     case 10: return sort_children(at.node());
     case 11: return pad(at.node());
+    case 12: return change_character(random, at.node());
     default: return mutate_leaf(random, at.node(), mutate_octets);
   }
 }
