@@ -3,12 +3,9 @@
 # The spool's disk is full: run says so and the originals stay; with room again all arrive. The server's disk is full: drops and spool stay.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
-[ "$(id -u)" -eq 0 ] || exit 99  # needs mounts
-if [ -z "${IN_NAMESPACE:-}" ]; then
-  trap - EXIT
-  rm -rf "$world"
-  IN_NAMESPACE=1 exec unshare -m sh "$0" "$@"
-fi
+# shellcheck source=test/lib/namespace.sh
+. "$project/test/lib/namespace.sh"
+enter_namespace "$@"
 make_server
 make_camera 101
 mount -t tmpfs -o size=300k tmpfs "$(spool 101)"

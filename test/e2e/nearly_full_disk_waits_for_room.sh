@@ -4,14 +4,11 @@
 # lower reserve it takes the same drops from the same disk.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
+# shellcheck source=test/lib/namespace.sh
+. "$project/test/lib/namespace.sh"
 # shellcheck source=test/lib/fleet.sh
 . "$(dirname "$0")/../lib/fleet.sh"
-[ "$(id -u)" -eq 0 ] || exit 99  # needs mounts
-if [ -z "${IN_NAMESPACE:-}" ]; then
-  trap - EXIT
-  rm -rf "$world"
-  IN_NAMESPACE=1 exec unshare -m sh "$0" "$@"
-fi
+enter_namespace "$@"
 make_server
 # The whole state lies on the disk that fills: index and quarantine, too.
 state=$server/var/lib/shutterseal

@@ -9,7 +9,6 @@
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
 enter_namespace "$@"
-ip link set lo up
 
 small_disk() {
   truncate -s 16M "$world/disk-$1"

@@ -1,7 +1,11 @@
 # shellcheck shell=sh disable=SC2154
 # (world, server, evidence, build and project are world.sh's, receipts is fault.sh's)
 # SPDX-License-Identifier: Apache-2.0
-# Two machines, a camera and a server, whose disks lose what was not synced. Sourced after fault.sh, inside enter_namespace.
+# Two machines, a camera and a server, whose disks lose what was not synced. Sourced after world.sh.
+# shellcheck source=test/lib/namespace.sh
+. "$project/test/lib/namespace.sh"
+# shellcheck source=test/lib/fault.sh
+. "$project/test/lib/fault.sh"
 # Everything random comes from SEED, which is printed; the moment of a cut among the programs' steps does not.
 SEED=${SEED:-$(shuf -i 1-999999999 -n 1)}
 SHUTTER_PID='' UPLOAD_PID='' preload=''
@@ -180,7 +184,6 @@ trial() {
 
 # The private sshd stays in this namespace: in one of its own it would hold on to file systems that are gone.
 prepare_machines() {
-  ip link set lo up
   mount -t tmpfs tmpfs /run
   mkdir /run/sshd
   make_disks "$1"
@@ -206,4 +209,14 @@ power_cuts() {
   echo "$cuts cuts, $(find "$world/originals" -name '*.jpg' | wc -l) pictures, $(envelopes "$evidence") envelopes," \
     "$(find "$quarantine" -name '*.parcel' | wc -l) torn parcels refused"
   remove_machines
+}
+
+# power_cuts_on FILE_SYSTEM "$@": CUTS times (20; LONG=1: 200), half of them with each layout.
+power_cuts_on() {
+  file_system=$1
+  shift
+  enter_namespace "$@"
+  [ -n "${CUTS:-}" ] || { [ -n "${LONG:-}" ] && CUTS=200 || CUTS=20; }
+  power_cuts together $((CUTS / 2))
+  power_cuts apart $((CUTS / 2))
 }
