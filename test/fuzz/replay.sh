@@ -10,6 +10,7 @@ failed=0
 if [ -w /dev/shm ]; then trial=$(mktemp -d -p /dev/shm); else trial=$(mktemp -d); fi
 trap 'rm -rf "$trial"' EXIT
 export TMPDIR="$trial"
+unset ASAN_OPTIONS UBSAN_OPTIONS  # what the sanitizers say is read here, and the controls make them say it
 
 result() {  # result NAME STATUS FILE: a line, and what was said when it is bad
   if [ "$2" -eq 0 ]; then echo "ok fuzz: $1"; return; fi
