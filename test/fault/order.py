@@ -98,8 +98,7 @@ class Disk:
         if f'{SPOOL}/' in path and path.endswith('.p7m'):
             self.seen['envelope'] += 1
             self.demand(self.unsynced_below(STATE), 'an envelope before the list that announces it is durable')
-        if path.endswith(f'{STATE}/chain'):
-            self.demand(self.unsynced_below(CLAIMED), 'a list before the claims that it names are durable')
+            self.demand(self.unsynced_below(CLAIMED), 'an envelope before the claim of its original is durable')
         if path.endswith('/receipt.p7m'):
             self.seen['receipt'] += 1
             self.demand({file for file in self.dirty if file.endswith(INDEX_LOG)}, 'a receipt before its rows are durable')

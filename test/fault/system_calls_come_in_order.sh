@@ -26,7 +26,8 @@ needed daemon 'evidence/.*/[0-9]{2}$' 'a row before the names'
 needed daemon 'index.db-wal' 'a receipt before its rows'
 needed daemon 'receipts$' 'a drop removed before the receipt'
 needed uploader '#' 'a name before its octets'
-needed uploader 'claimed$' 'a list before the claims'
-needed uploader 'state$|/#' 'an envelope before the list'  # one syncfs for several does for the list, too
+# One syncfs for several envelopes does for the claims and the list, too.
+needed uploader 'claimed$|/#' 'an envelope before the claim'
+needed uploader 'state$|/#' 'an envelope before the list'
 needed uploader 'state$' 'an envelope removed before the receipt'
 needed uploader 'spool$' 'an original removed before its envelope'
