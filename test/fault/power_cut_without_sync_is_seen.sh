@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The control of the power cuts: the same trial, and no sync of either program reaches the disk. It must say that what a receipt covered is gone.
+# The control of the power cuts: the same trial, and no sync of either program reaches the disk. The promise must break each time, and within a few
+# tries as a loss: a picture that is stored twice may come first.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/power-cut.sh
 . "$project/test/lib/power-cut.sh"
 [ "$(id -u)" -eq 0 ] || exit 99
 if [ -z "${IN_NAMESPACE:-}" ]; then
-  status=0
-  IN_NAMESPACE=1 unshare -m -n sh "$0" "$@" > "$world/said" 2>&1 || status=$?
-  [ $status -eq 1 ] || fail "status $status, although nothing was synced"
-  grep -q '^breach: receipted, and 0 times in evidence' "$world/said" || { cat "$world/said"; fail "the loss is not said"; }
-  exit 0
+  for try in 1 2 3 4 5 6; do
+    status=0
+    IN_NAMESPACE=1 unshare -m -n sh "$0" "$@" > "$world/said" 2>&1 || status=$?
+    if [ $status -ne 1 ] || ! grep -q '^breach: ' "$world/said"; then cat "$world/said"; fail "status $status at try $try, although nothing was synced"; fi
+    ! grep -q '^breach: receipted, and 0 times in evidence\|^breach: a lost picture' "$world/said" || exit 0
+  done
+  fail "in $try tries no loss was said"
 fi
 enter_namespace "$@"
 make_faults
