@@ -7,7 +7,6 @@
 
 namespace shutterseal::doctor {
 
-using transport::FtpAnswer;
 using transport::FtpQuestion;
 
 static const char* const kTlsMend = "proftpd.conf: TLSRequired on";

@@ -9,8 +9,8 @@
 #include "src/base/secret.h"
 #include "src/doctor/tcp.h"
 
-struct _LIBSSH2_SESSION;
-struct _LIBSSH2_CHANNEL;
+struct _LIBSSH2_SESSION;  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): its own names
+struct _LIBSSH2_CHANNEL;  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace shutterseal::doctor {
 

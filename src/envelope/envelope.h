@@ -80,7 +80,7 @@ struct Sealed {
 class Sealer {
  public:
   // `certificate` must be that of `key` (else Error data); 1..16 custodians.
-  Sealer(PrivateKey key, Certificate certificate, std::vector<Certificate> custodians);
+  Sealer(PrivateKey key, Certificate certificate, const std::vector<Certificate>& custodians);
   ~Sealer();
   [[nodiscard]] std::size_t recipients() const noexcept;
   // Both layers get passage.camera, chain and sequence; signingTime is sealed_at in whole seconds. The buffer's content is encrypted in place.

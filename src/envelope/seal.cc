@@ -24,7 +24,7 @@ struct Sealer::Impl {
   std::vector<std::pair<PkeyPtr, Ski>> custodians;
 };
 
-Sealer::Sealer(PrivateKey key, Certificate certificate, std::vector<Certificate> custodians)
+Sealer::Sealer(PrivateKey key, Certificate certificate, const std::vector<Certificate>& custodians)
     : impl_(std::make_unique<Impl>(Impl{std::move(key), std::move(certificate), {}})) {
   if (impl_->key.public_point() != impl_->certificate.point)
     throw Error(ErrorKind::data, "the camera's certificate is not that of its signing key");

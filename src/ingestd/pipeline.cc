@@ -201,11 +201,9 @@ void Pipeline::note_cameras(const std::vector<JudgedDrop>& group) {
 // A full disk or a busy index is no reason to die: the drops are where they were. What may have been linked gets its row first, or the next
 // try would store it a second time.
 void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifier) {
-  bool must_adopt = false;
-  for (;;) {
+  for (bool again = false;; again = true) {
     try {
-      if (must_adopt) committer_.adopt(judge_with(verifier, custodians_));
-      must_adopt = true;
+      if (again) committer_.adopt(judge_with(verifier, custodians_));
       return committer_.commit(group);
     } catch (const Error& error) {
       if (patience_ == Patience::give_up) throw;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// pam_shutterseal.so: a C wall around one pure decision. Runs inside sshd and the FTP server, as root: every entry point is noexcept, holds
+// pam_shutterseal.so: a C wall around one pure decision. Runs inside sshd and the FTP server, as root: every entry point calls a noexcept function, holds
 // no state between calls, starts no thread, and answers PAM_ABORT unless something better was decided.
 #define PAM_SM_AUTH
 #define PAM_SM_ACCOUNT
@@ -168,16 +168,16 @@ using namespace shutterseal::pam;
 
 extern "C" {
 
-PAM_EXTERN int pam_sm_authenticate(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_authenticate(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, judge_password);
 }
 
-PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, judge_account);
 }
 
 // Once more, for a revocation between login and session. The real decision is the account's: libcurl waits for ever on a refused session.
-PAM_EXTERN int pam_sm_open_session(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_open_session(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, judge_session);
 }
 
@@ -185,16 +185,16 @@ static shutterseal::pam::Access nothing_to_do(const Call&, const std::optional<s
   return id ? Access::allowed : Access::not_a_camera;
 }
 
-PAM_EXTERN int pam_sm_close_session(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_close_session(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, nothing_to_do);
 }
 
-PAM_EXTERN int pam_sm_setcred(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_setcred(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, nothing_to_do);
 }
 
 // A camera's password is the administrator's to set (shutterseal camera password), never the camera's own.
-PAM_EXTERN int pam_sm_chauthtok(pam_handle_t* handle, int, int argc, const char** argv) noexcept {
+PAM_EXTERN int pam_sm_chauthtok(pam_handle_t* handle, int, int argc, const char** argv) {
   return enter(handle, argc, argv, [](const Call&, const std::optional<shutterseal::CameraId>& id) {
     return id ? Access::wrong_service : Access::not_a_camera;
   });

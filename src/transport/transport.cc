@@ -246,7 +246,7 @@ Result Connection::upload(const std::string& name, std::uint64_t size, const Sou
     append(rename, "rename " + folder + "." + name + ".part " + folder + name);
     set(h, CURLOPT_POSTQUOTE, rename.get());
   };
-  const auto finish = [&](const Target& to, Result sent) { return to.is_ftps() ? impl_->settle_ftps(to, name, size, sent) : sent; };
+  const auto finish = [&](const Target& to, const Result& sent) { return to.is_ftps() ? impl_->settle_ftps(to, name, size, sent) : sent; };
   return impl_->attempt({order, finish});
 }
 
