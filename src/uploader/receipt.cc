@@ -58,9 +58,9 @@ bool is_held(const std::vector<envelope::Run>& held, const ChainId& chain, std::
 
 std::vector<SentRun> SentRuns::take_lost(const std::vector<envelope::Run>& held) {
   const auto lost = std::stable_partition(runs_.begin(), runs_.end(), [&](const SentRun& run) { return is_held(held, run.chain, run.first, run.last); });
-  const std::vector<SentRun> taken(lost, runs_.end());
+  std::vector<SentRun> taken(lost, runs_.end());
   runs_.erase(lost, runs_.end());
-  return taken;
+  return taken;  // cppcheck-suppress invalidContainer -- a copy, no view of it
 }
 
 static SentRun parse_sent(const KeyValue& entry, const std::string& file) {
