@@ -41,7 +41,6 @@ class CommitGroup {
   // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean. Names that
   // this call made are taken back then.
   [[nodiscard]] std::vector<Linked> commit();
-  [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
 
  private:
   struct File;

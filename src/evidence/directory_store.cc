@@ -113,8 +113,7 @@ class DirectoryStore : public Store {
 
   void remove(const Location& location) override {
     unlink_at(root_.get(), location);
-    const auto slash = location.find_last_of('/');
-    sync_dir(open_dir(path_ + "/" + location.substr(0, slash)).get(), path_ + "/" + location);
+    sync_dir(open_dir(path_ + "/" + parent_of(location)).get(), path_ + "/" + location);
   }
 
   std::uint64_t free_space() const override { return shutterseal::free_space(root_.get()); }

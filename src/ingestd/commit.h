@@ -38,7 +38,6 @@ class Committer {
   struct Plan;
   void note_again(const CameraId& camera, const envelope::Judged& one);
   void plan_drop(const JudgedDrop& judged, Plan& plan);
-  void store(Plan& plan);
   void record(Plan& plan);
   void record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location);
   void refuse(const JudgedDrop& judged, Plan& plan);

@@ -86,13 +86,15 @@ std::int64_t Daemon::sweep() {
   return due_.empty() ? kLongestPause : pause;
 }
 
+void Daemon::make_due(const std::vector<CameraId>& cameras) { due_.insert(cameras.begin(), cameras.end()); }
+
 void Daemon::wait(std::int64_t longest_ms) {
   struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
   static_cast<void>(::poll(waited, 2, static_cast<int>(longest_ms)));
 }
 
 void Daemon::run_once() {
-  for (const auto& camera : watch_.rescan()) due_.insert(camera);
+  make_due(watch_.rescan());
   while (!due_.empty() && !must_stop()) {
     const auto pause = sweep();
     pipeline_.check();
@@ -107,9 +109,9 @@ void Daemon::run() {
   manager_.ready();
   while (!must_stop()) {
     bool all = monotonic_ms() >= next_rescan || stop_signal_.reload_requested();
-    for (const auto& camera : watch_.events(all)) due_.insert(camera);
+    make_due(watch_.events(all));
     if (all) {
-      for (const auto& camera : watch_.rescan()) due_.insert(camera);
+      make_due(watch_.rescan());
       next_rescan = monotonic_ms() + context_.settings.rescan_ms;
     }
     const auto pause = sweep();

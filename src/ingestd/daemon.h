@@ -20,6 +20,7 @@ class Daemon {
   enum class Left { nothing, more, pipeline_is_full };  // of a camera, after its turn
   [[nodiscard]] Left take_some(const CameraId& camera);
   [[nodiscard]] Left take_page(const Intake::Turn& turn);
+  void make_due(const std::vector<CameraId>& cameras);
   [[nodiscard]] std::int64_t sweep();
   [[nodiscard]] bool has_space();
   void wait(std::int64_t longest_ms);

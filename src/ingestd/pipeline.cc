@@ -156,7 +156,7 @@ void Pipeline::run_lane() {
 
 // ---- commit ---------------------------------------------------------------------------------------------------------------------------
 
-// Evidence is synced by the group, quarantine file by file.
+// Evidence is synced by the group, quarantine drop by drop.
 static std::size_t weight_of(const JudgedDrop& judged) {
   const auto is_bad = [](const envelope::Judged& one) { return is_refused(one.verdict); };
   return std::any_of(judged.envelopes.begin(), judged.envelopes.end(), is_bad) ? kWeightOfRefusal : 1;

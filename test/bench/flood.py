@@ -6,7 +6,6 @@ its receipt; alone, at a steady rate, and beside a camera that floods; memory an
 usage: flood.py BUILD [PART...]; parts: steady flood fleet. Envelopes are sealed beforehand by test/fleet/make_fleet.cc.
 """
 import ctypes
-import json
 import os
 import pathlib
 import selectors
@@ -19,18 +18,16 @@ import sys
 import threading
 import time
 
+from figures import Figures
+
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 WANTED = sys.argv[2:]
 WORK = BUILD / "bench" / "flood"
 LIBC = ctypes.CDLL(None, use_errno=True)
 IN_DELETE, IN_NONBLOCK = 0x200, os.O_NONBLOCK
-figures = []
-
-
-def figure(name, value, goal, ok, detail):
-    figures.append({"name": name, "value": value, "goal": goal, "ok": ok, "detail": detail})
-    print(f"{name:<34} {value:>9} {goal:>10} {'yes' if ok else 'NO':>4}  {detail}", flush=True)
+figures = Figures(BUILD / "bench" / "figures-flood.json")
+figure = figures.add
 
 
 def run(*command):
@@ -251,11 +248,10 @@ def fleet():
 
 
 def main():
-    print(f"{'figure':<34} {'value':>9} {'goal':>10} {'ok':>4}  detail")
     for name, part in (("steady", steady), ("flood", flood), ("fleet", fleet)):
         if not WANTED or name in WANTED:
             part()
-    (BUILD / "bench" / "figures-flood.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="ascii")
+    figures.write()
     shutil.rmtree(WORK, ignore_errors=True)
 
 

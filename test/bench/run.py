@@ -5,7 +5,6 @@
 Everything runs on this machine: a private sshd on loopback, one file system (BUILD must lie on ext4, xfs or btrfs), a delay proxy for slow lines.
 A figure is a ratio inside one run, candidate and peer alternating, median of five (three where a round takes longer than ten seconds).
 """
-import json
 import os
 import pathlib
 import resource
@@ -17,16 +16,14 @@ import sys
 import threading
 import time
 
+from figures import Figures
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 WANTED = set(sys.argv[2:])
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 WORK = BUILD / "bench" / "work"
-figures = []
-
-
-def figure(name, value, goal, good, detail):
-    figures.append({"figure": name, "value": value, "goal": goal, "reached": good, "detail": detail})
-    print(f"{name:<34} {value:>9} {goal:>10} {'yes' if good else 'NO':>4}  {detail}", flush=True)
+figures = Figures(BUILD / "bench" / "figures.json")
+figure = figures.add
 
 
 def wanted(name):
@@ -356,11 +353,10 @@ def state_of(world):
 
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    print(f"{'figure':<34} {'value':>9} {'goal':>10} {'ok':>4}  detail")
     for name, run in (("in-process", in_process), ("latency", latency), ("loopback", loopback), ("flat", flatness), ("ingest", ingest_alone), ("slow", slow_line), ("narrow", narrow_line)):
         if wanted(name):
             run()
-    (BUILD / "bench" / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    figures.write()
     shutil.rmtree(WORK, ignore_errors=True)
 
 

@@ -7,10 +7,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/trial.sh
 . "$project/test/lib/trial.sh"
-make_server
-start_proxy
-make_camera 101
-quicken_keys 101
+make_world_behind_proxy
 # Short patience for the cut run alone: the one after it must not depend on a time.
 printf 'connect-timeout = 1s\nstall-timeout = 1s\nreceipt-timeout = 0\n' > "$world/short.conf"
 cut_upload() { shutterseal-upload run --config "$world/short.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase" > "$world/said" 2>&1; }

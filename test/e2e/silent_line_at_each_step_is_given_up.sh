@@ -6,10 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/trial.sh
 . "$project/test/lib/trial.sh"
-make_server
-start_proxy
-make_camera 101
-quicken_keys 101
+make_world_behind_proxy
 # total-timeout would end it, too, and hide that nothing else does: an hour.
 printf 'connect-timeout = 1s\nstall-timeout = 1s\nreceipt-timeout = 0\ntotal-timeout = 1h\n' > "$world/short.conf"
 start_ingestd

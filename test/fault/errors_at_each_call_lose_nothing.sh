@@ -7,9 +7,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
-STEP=${STEP:-32}
-[ -z "${ALL:-}${LONG:-}" ] || STEP=1
-OFFSET=${OFFSET:-$(shuf -i "1-$STEP" -n 1)}
+sample_each 32
 make_faults
 make_templates
 

@@ -6,9 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
-STEP=${STEP:-2}
-[ -z "${ALL:-}${LONG:-}" ] || STEP=1
-OFFSET=${OFFSET:-$(shuf -i "1-$STEP" -n 1)}
+sample_each 2
 syncs=fsync,fdatasync,syncfs
 
 # trial VICTIM HOW AT: false when there was no such sync any more.

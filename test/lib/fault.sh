@@ -5,6 +5,13 @@
 receipts=$world/receipts
 book=$world/book.json
 
+# sample_each N: sets STEP to N (1 with ALL=1 or LONG=1), unless the caller of the test did, and OFFSET, which differs between runs.
+sample_each() {
+  STEP=${STEP:-$1}
+  [ -z "${ALL:-}${LONG:-}" ] || STEP=1
+  OFFSET=${OFFSET:-$(shuf -i "1-$STEP" -n 1)}
+}
+
 # What the camera may have read, kept where no trial reaches.
 keep_receipt() {
   mkdir -p "$receipts"

@@ -73,9 +73,11 @@ boot_machine() {
     [ $tries -lt 200 ] || { cat "$world/systemd.log"; fail "the machine does not boot"; }
     sleep 0.1
   done
+  [ "$(in_machine sh -c 'command -v shutterseal')" = /usr/bin/shutterseal ] || fail "the machine runs another shutterseal than the installed one"
 }
 
-in_machine() { nsenter -t "$MACHINE_PID" -m -p -n -u -i -C -r -w "$@"; }
+# With a login's PATH: the tests' own begins with the build folder, and where that folder lies on the root file system the machine has it too.
+in_machine() { nsenter -t "$MACHINE_PID" -m -p -n -u -i -C -r -w env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 
 # Waits for a command inside to be true; says what it waited for when it is not within 30 seconds.
 until_inside() {

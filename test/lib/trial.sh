@@ -31,6 +31,12 @@ start_proxy() {
   until_true "the proxy does not start" test -s "$world/proxy.port"
   sed -i "s,^url = .*,url = sftp://$(id -un)@127.0.0.1:$(cat "$world/proxy.port")/," "$server/etc/shutterseal/server.conf"
 }
+make_world_behind_proxy() {
+  make_server
+  start_proxy
+  make_camera 101
+  quicken_keys 101
+}
 order_next() { echo "$*" > "$order.own" && mv "$order.own" "$order"; }
 faults() { grep -c '^fired' "$world/proxy.steps" || true; }
 
