@@ -70,6 +70,14 @@ PrivateKey PrivateKey::generate() {
   return own(key);
 }
 
+PrivateKey PrivateKey::in_hardware(const Point& point, DigestSigner sign) {
+  auto impl = std::make_unique<Impl>();
+  impl->key = public_key_of(point);
+  impl->chip = std::move(sign);
+  if (!impl->key) throw Error(ErrorKind::data, "the hardware's key is no point of P-256");
+  return PrivateKey(std::move(impl));
+}
+
 static int give_passphrase(char* buffer, int size, int, void* secret) {
   const auto text = static_cast<const Secret*>(secret)->view();
   if (static_cast<std::size_t>(size) < text.size()) return -1;
@@ -122,6 +130,7 @@ static SigPtr encrypt_pkcs8(PKCS8_PRIV_KEY_INFO* plain, const Secret& passphrase
 }
 
 Bytes PrivateKey::to_pem(const Secret& passphrase) const {
+  SHUTTERSEAL_BUG_UNLESS(!impl_->chip);
   const Pkcs8Ptr plain(EVP_PKEY2PKCS8(impl_->key.get()));
   const BioPtr out(BIO_new(BIO_s_secmem()));
   require(plain && out, "write a key");
@@ -166,8 +175,28 @@ static Bytes ssh_ecdsa_blob(const Point& point) {
   return blob;
 }
 
+Bytes PrivateKey::ssh_public_blob() const { return ssh_ecdsa_blob(public_point()); }
+
+// RFC 4251 section 5, mpint of a positive number: no leading zeros, but one where the first bit would be a sign.
+static void put_ssh_number(Bytes& out, ByteView number) {
+  while (!number.empty() && number.front() == 0) number = number.subspan(1);
+  Bytes value(!number.empty() && number.front() >= 0x80 ? 1 : 0);
+  value.insert(value.end(), number.begin(), number.end());
+  put_ssh_string(out, value);
+}
+
+Bytes PrivateKey::ssh_signature(ByteView data) const {
+  const auto raw = raw_of(sign_low_s(*this, data));
+  Bytes numbers, blob;
+  put_ssh_number(numbers, ByteView(raw).first(raw.size() / 2));
+  put_ssh_number(numbers, ByteView(raw).last(raw.size() / 2));
+  put_ssh_string(blob, as_bytes("ecdsa-sha2-nistp256"));
+  put_ssh_string(blob, numbers);
+  return blob;
+}
+
 std::string PrivateKey::ssh_public_key(std::string_view comment) const {
-  const auto line = "ecdsa-sha2-nistp256 " + encode_base64(ssh_ecdsa_blob(public_point()));
+  const auto line = "ecdsa-sha2-nistp256 " + encode_base64(ssh_public_blob());
   return comment.empty() ? line : line + " " + std::string(comment);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,16 +38,28 @@ class Sha256 {  // incremental; finish() once
 [[nodiscard]] Bytes random_octets(std::size_t size);
 [[nodiscard]] Ski ski_of(const Point& point);  // RFC 7093 section 2 (1): computed by us, never copied from a message
 
-// A P-256 private key. Its memory lies in OpenSSL's secure heap when that could be set up. Move-only.
+// r || s of an ECDSA signature on P-256, 32 octets each, the most significant first; s as it comes.
+using RawSignature = std::array<std::uint8_t, 64>;
+// Whoever holds a key that we cannot see signs a digest; throws Error when it cannot.
+using DigestSigner = std::function<RawSignature(const Digest&)>;
+
+// A P-256 private key: in memory (in OpenSSL's secure heap when that could be set up), or in a chip that signs for us. Move-only.
 class PrivateKey {
  public:
   [[nodiscard]] static PrivateKey generate();
+  // SECURITY: each signature is verified with `point` before it is given away: a chip that is broken, or another one than it was, must not
+  // cost a picture whose original is deleted next. Error unavailable then; Error data when `point` is none.
+  [[nodiscard]] static PrivateKey in_hardware(const Point& point, DigestSigner sign);
   // PEM, PKCS#8, encrypted or (empty passphrase allowed) plain. `name` stands in errors.
   // Error permission "wrong passphrase for 'NAME'", Error data for anything that is no P-256 private key.
   [[nodiscard]] static PrivateKey from_pem(ByteView pem, const Secret& passphrase, const std::string& name);
   // Encrypted PKCS#8: PBES2, PBKDF2-HMAC-SHA256 with 600,000 rounds, AES-256-CBC. An empty passphrase gives plain PKCS#8.
+  // Never of a key in hardware.
   [[nodiscard]] Bytes to_pem(const Secret& passphrase) const;
   [[nodiscard]] Point public_point() const;
+  // RFC 5656 sections 3.1 and 3.1.2, as SSH sends them: the public key; ECDSA with SHA-256 over `data`.
+  [[nodiscard]] Bytes ssh_public_blob() const;
+  [[nodiscard]] Bytes ssh_signature(ByteView data) const;
   [[nodiscard]] std::string ssh_public_key(std::string_view comment) const;  // "ecdsa-sha2-nistp256 AAAA… COMMENT"
 
   PrivateKey(PrivateKey&&) noexcept;

@@ -31,7 +31,8 @@ using BnPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using EcdsaSigPtr = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>>;
 
 struct PrivateKey::Impl {
-  PkeyPtr key;
+  PkeyPtr key;  // of a key in hardware: its public half
+  DigestSigner chip;
 };
 
 // Error internal with the drained queue's first reason. The queue is never the judge of success: only return values are.
@@ -41,11 +42,12 @@ void require(bool success, const char* action);
 [[nodiscard]] PkeyPtr public_key_of(const Point& point);
 [[nodiscard]] Point point_of(EVP_PKEY* key);  // Error data when it is no P-256 key
 // ECDSA over `data` with SHA-256, low-s, as DER.
-[[nodiscard]] Bytes sign_low_s(EVP_PKEY* key, ByteView data);
+[[nodiscard]] Bytes sign_low_s(const PrivateKey& key, ByteView data);
+[[nodiscard]] RawSignature raw_of(ByteView der_signature);  // of one that sign_low_s made
 // The same, tried again until it has the usual size, whose r needs no padding: about every second does. After four tries, whatever it is.
-// What r is stands in the signature anyway, so choosing by it tells nothing about the key.
+// What r is stands in the signature anyway, so choosing by it tells nothing about the key. A chip is asked once: it takes milliseconds.
 inline constexpr std::size_t kUsualSignature = 70;
-[[nodiscard]] Bytes sign_of_usual_size(EVP_PKEY* key, ByteView data);
+[[nodiscard]] Bytes sign_of_usual_size(const PrivateKey& key, ByteView data);
 [[nodiscard]] bool verify_signature(EVP_PKEY* key, ByteView data, ByteView signature);
 
 }  // namespace shutterseal::envelope

@@ -17,7 +17,7 @@ ReceiptKey ReceiptKey::from_pem(ByteView pem, const std::string& name) {
 
 Bytes sign_text(std::string_view text, const PrivateKey& key, const Certificate& certificate) {
   const auto content = as_bytes(text);
-  const SignerIdentity signer{key.impl().key.get(), certificate.ski, certificate.fingerprint, certificate.der};
+  const SignerIdentity signer{key, certificate.ski, certificate.fingerprint, certificate.der};
   const auto now = now_ms();
   const auto frame = frame_signed_data(sha256(content), content.size(), {signer, Extra::none, {}, now - now % 1000});
   Bytes out = frame.head;

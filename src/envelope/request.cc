@@ -39,7 +39,7 @@ Bytes make_request_pem(const CameraId& camera, const PrivateKey& signing_key, st
   der::append(key, point);
   const auto ssh = der::element(0xa0, {der::sequence({oid_ssh_key(), der::element(der::kSet, {der::text(ssh_public_key)})})});
   const auto info = der::sequence({der::integer(0), name, key, ssh});
-  auto signature = sign_low_s(signing_key.impl().key.get(), info);
+  auto signature = sign_low_s(signing_key, info);
   signature.insert(signature.begin(), 0);  // unused bits of the BIT STRING
   const auto pem = armour(der::sequence({info, signature_algorithm(), der::octets(signature, der::kBitString)}));
   return {pem.begin(), pem.end()};

@@ -115,7 +115,7 @@ Sealed Sealer::seal(const Passage& passage, const Capture& capture, PictureBuffe
   SHUTTERSEAL_BUG_UNLESS(read_passage(passage_der) && read_capture(capture_der));
   const auto time = passage.sealed_at - passage.sealed_at % 1000;
   const auto& certificate = impl_->certificate;
-  SignerIdentity signer{impl_->key.impl().key.get(), certificate.ski, certificate.fingerprint, certificate.der};
+  SignerIdentity signer{impl_->key, certificate.ski, certificate.fingerprint, certificate.der};
   Wrapping message(picture.storage_, picture.content_at_, picture.content_size_);
   ContentKey key;
   draw(key);

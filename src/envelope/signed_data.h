@@ -18,7 +18,7 @@ enum class Extra { none, passage, capture };  // the fifth signed attribute
 inline constexpr std::size_t kLargestCertificate = 4096;
 
 struct SignerIdentity {
-  EVP_PKEY* key = nullptr;
+  const PrivateKey& key;
   Ski ski;
   Digest certificate;
   ByteView include;  // the certificate's DER, or nothing: then the message carries none

@@ -38,6 +38,7 @@ struct Connection::Impl {
   void prepare_sftp(const Target& to, const std::string& path);
   void prepare_ftps(const Target& to, const std::string& path);
   Result perform(const Target& to);
+  void blame_key(Result& result) const;
   // What is asked of a server: `order` sets the options of the transfer; `finish`, if any, goes on where that one was done.
   struct Job {
     std::function<void(const Target&)> order;

@@ -32,8 +32,7 @@ void Connection::Impl::prepare_sftp(const Target& to, const std::string& path) {
   auto* h = handle.get();
   set(h, CURLOPT_URL, ("sftp://" + to.host + ":" + std::to_string(to.port) + "/~" + to.path + path).c_str());
   set(h, CURLOPT_PROTOCOLS_STR, "sftp");
-  set(h, CURLOPT_SSH_AUTH_TYPES, static_cast<long>(CURLSSH_AUTH_PUBLICKEY));
-  set(h, CURLOPT_SSH_PRIVATE_KEYFILE, settings.private_key_file.c_str());
+  set(h, CURLOPT_SSH_AUTH_TYPES, static_cast<long>(CURLSSH_AUTH_AGENT));
   // libcurl trusts any host when asked for nothing: no pin, no connection.
   SHUTTERSEAL_BUG_UNLESS(pin < settings.host_key_pins.size());
   set(h, CURLOPT_SSH_HOST_PUBLIC_KEY_SHA256, settings.host_key_pins[pin].substr(settings.host_key_pins[pin].find(':') + 1).c_str());

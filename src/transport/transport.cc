@@ -114,6 +114,14 @@ static std::string reason_of(const Target& to, Outcome outcome, CURLcode code, c
   return text.empty() ? curl_easy_strerror(code) : text;
 }
 
+// libcurl knows only that the login failed. A chip that does not answer is no refusal by the server.
+void Connection::Impl::blame_key(Result& result) const {
+  const auto failure = settings.agent ? settings.agent->take_failure() : std::string();
+  if (failure.empty() || result.outcome != Outcome::login_refused) return;
+  result.outcome = Outcome::server_refused;
+  result.detail = "no login, the SSH key did not sign: " + failure;
+}
+
 Result Connection::Impl::perform(const Target& to) {
   auto* h = handle.get();
   std::array<char, CURL_ERROR_SIZE> text{};
@@ -130,6 +138,7 @@ Result Connection::Impl::perform(const Target& to) {
   Result result;
   result.outcome = outcome_of(code, text.data());
   result.detail = to.host + ":" + std::to_string(to.port) + ": " + reason_of(to, result.outcome, code, text.data());
+  blame_key(result);
   curl_off_t sent = 0;
   if (curl_easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK) result.sent = static_cast<std::uint64_t>(sent);
   result.elapsed_ms = last_used - started;

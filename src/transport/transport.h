@@ -17,6 +17,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/time.h"
+#include "src/transport/ssh_agent.h"
 
 namespace shutterseal::transport {
 
@@ -25,7 +26,7 @@ struct Settings {
                                            // login's directory, IPv6 in brackets
   std::vector<std::string> host_key_pins;  // "SHA256:…" as ssh-keygen prints them
   std::string user;                        // unless the URL names one
-  std::string private_key_file;            // PEM, not encrypted: opening it is the caller's
+  SshAgent* agent = nullptr;               // sftp: who signs the login; outlives the connection
   std::string tls_authorities_pem;         // ftps: who may certify the server
   std::string password_file;               // ftps; mode 0600
   std::string client_certificate_file, client_key_file;  // ftps, may be empty

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/uploader/identity.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "src/base/commit.h"
@@ -60,34 +56,27 @@ std::unique_ptr<envelope::Sealer> make_sealer(const Context& context, const Iden
   return std::make_unique<envelope::Sealer>(std::move(key), identity.bundle.certificate.front(), identity.bundle.custodians);
 }
 
-static constexpr std::size_t kKeyPage = 4096;
-
-OpenedSshKey::OpenedSshKey(const Context& context, const Secret& passphrase) : memory_(::memfd_create("ssh-key", MFD_CLOEXEC)) {
-  if (!memory_ || ::ftruncate(memory_.get(), kKeyPage) != 0) throw_errno("cannot hold", context.ssh_key);
-  page_ = ::mmap(nullptr, kKeyPage, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
-  if (page_ == MAP_FAILED || ::mlock(page_, kKeyPage) != 0) throw_errno("cannot lock in memory", context.ssh_key);
+envelope::PrivateKey open_ssh_key(const Context& context, const Secret& passphrase) {
   const auto pem = read_guarded_file(context.ssh_key, kLargestKeyFile, Secrecy::secret);
-  auto plain = envelope::PrivateKey::from_pem(pem, passphrase, context.ssh_key).to_pem(Secret());
-  SHUTTERSEAL_BUG_UNLESS(plain.size() < kKeyPage);
-  std::copy(plain.begin(), plain.end(), static_cast<std::uint8_t*>(page_));
-  if (::ftruncate(memory_.get(), static_cast<off_t>(plain.size())) != 0) throw_errno("cannot hold", context.ssh_key);
-  wipe(plain.data(), plain.size());
+  return envelope::PrivateKey::from_pem(pem, passphrase, context.ssh_key);
 }
 
-OpenedSshKey::~OpenedSshKey() {
-  struct stat info {};
-  if (::fstat(memory_.get(), &info) == 0) wipe(page_, static_cast<std::size_t>(info.st_size));
-  ::munmap(page_, kKeyPage);
+static std::vector<std::string> login_names(const Identity& identity) {
+  std::vector<std::string> names{identity.camera().account()};
+  for (const auto& url : identity.bundle.urls)
+    if (const auto target = transport::parse_target(url); target && !target->user.empty()) names.push_back(target->user);
+  return names;
 }
 
-std::string OpenedSshKey::path() const { return "/proc/self/fd/" + std::to_string(memory_.get()); }
+Login::Login(envelope::PrivateKey key, const Identity& identity)
+    : key_(std::move(key)), agent_({key_.ssh_public_blob(), [this](ByteView data) { return key_.ssh_signature(data); }, login_names(identity)}) {}
 
-transport::Settings transport_settings(const Context& context, const Identity& identity, const std::string& ssh_key_path) {
+transport::Settings transport_settings(const Context& context, const Identity& identity, Login& login) {
   transport::Settings settings;
   settings.urls = identity.bundle.urls;
   settings.host_key_pins = identity.bundle.host_key_pins;
   settings.user = identity.camera().account();
-  settings.private_key_file = ssh_key_path;
+  settings.agent = &login.agent();
   for (const auto& authority : identity.bundle.tls_authorities) settings.tls_authorities_pem += authority.to_pem();
   settings.password_file = context.settings.ftp_password_file;
   settings.client_certificate_file = context.settings.ftp_certificate;

@@ -4,7 +4,6 @@
 // was compared at the first accept, for this camera and this signing key, and with a higher serial than the one before.
 #pragma once
 
-#include "src/base/fd.h"
 #include "src/envelope/envelope.h"
 #include "src/envelope/receipt.h"
 #include "src/transport/transport.h"
@@ -23,22 +22,20 @@ struct Identity {
 [[nodiscard]] Identity load_identity(const Context& context);
 [[nodiscard]] std::optional<Digest> accepted_authority(const Context& context);
 [[nodiscard]] std::unique_ptr<envelope::Sealer> make_sealer(const Context& context, const Identity& identity, const Secret& passphrase);
-[[nodiscard]] transport::Settings transport_settings(const Context& context, const Identity& identity, const std::string& ssh_key_path);
 
-// The SSH key, opened once: libssh2 takes a file name, and would derive the passphrase's key (600,000 rounds) twice at each connection. It lies
-// in a memfd, which no other process can name, in one page that is locked against swap and wiped at the end.
-class OpenedSshKey {
+[[nodiscard]] envelope::PrivateKey open_ssh_key(const Context& context, const Secret& passphrase);
+// The SSH key behind the agent that libcurl logs in with: the key itself never reaches a library or a file.
+class Login {
  public:
-  OpenedSshKey(const Context& context, const Secret& passphrase);
-  ~OpenedSshKey();
-  OpenedSshKey(const OpenedSshKey&) = delete;
-  OpenedSshKey& operator=(const OpenedSshKey&) = delete;
-  [[nodiscard]] std::string path() const;
+  Login(envelope::PrivateKey key, const Identity& identity);
+  [[nodiscard]] transport::SshAgent& agent() { return agent_; }
 
  private:
-  Fd memory_;
-  void* page_;
+  envelope::PrivateKey key_;
+  transport::SshAgent agent_;
 };
+
+[[nodiscard]] transport::Settings transport_settings(const Context& context, const Identity& identity, Login& login);
 
 // Checks everything above and installs the bundle. Error protocol says what is wrong; the installed one then stays. Gives its serial.
 std::uint64_t install_bundle(const Context& context, ByteView bytes, const Digest& authority);

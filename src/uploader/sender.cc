@@ -42,12 +42,12 @@ static void save_link_state(const std::string& file, const LinkState& state) {
 
 // ---- Sender -----------------------------------------------------------------------------------------------------------------------
 
-Sender::Sender(const Context& context, const Identity& identity, const std::string& ssh_key_path, Spool& spool, Hooks hooks)
+Sender::Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks)
     : context_(context),
       identity_(identity),
       spool_(spool),
       hooks_(std::move(hooks)),
-      connection_(transport_settings(context, identity, ssh_key_path), hooks_.stop),
+      connection_(transport_settings(context, identity, login), hooks_.stop),
       receipts_(load_receipt_state(context.state + "/receipt")),
       link_(load_link_state(context.state + "/link")),
       pace_(context.settings.parcel_least, context.settings.parcel_most) {}

@@ -31,7 +31,7 @@ class Sender {
     std::function<void(LogLevel, const LogLine&)> log;
     std::function<void(const envelope::Receipt&)> on_receipt;  // before it is applied: what contradicts it is still in the spool
   };
-  Sender(const Context& context, const Identity& identity, const std::string& ssh_key_path, Spool& spool, Hooks hooks);
+  Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks);
 
   enum class Step {
     sent,      // a parcel went out, or a receipt came: go on

@@ -21,14 +21,14 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
     : context_(context),
       log_(log),
       stop_signal_(stop_signal),
-      opening_(std::async(std::launch::async, [&context, &passphrase] { return std::make_unique<OpenedSshKey>(context, passphrase); })),
+      opening_(std::async(std::launch::async, [&context, &passphrase] { return open_ssh_key(context, passphrase); })),
       identity_(load_identity(context)),
       sealer_(make_sealer(context, identity_, passphrase)),
       capture_(context.settings.capture_dir),
       spool_(context.paths.spool),
       station_(context, identity_, *sealer_, &capture_, spool_),
-      ssh_key_(opening_.get()),
-      sender_(context, identity_, ssh_key_->path(), spool_, hooks()) {
+      login_(opening_.get(), identity_),
+      sender_(context, identity_, login_, spool_, hooks()) {
   station_.recover();
 }
 

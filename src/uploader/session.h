@@ -48,14 +48,14 @@ class Session {
   const Log& log_;
   StopSignal& stop_signal_;
   ServiceManager manager_;
-  std::future<std::unique_ptr<OpenedSshKey>> opening_;  // beside the signing key: each takes 600,000 rounds
+  std::future<envelope::PrivateKey> opening_;  // beside the signing key: each takes 600,000 rounds
   Identity identity_;
   std::unique_ptr<envelope::Sealer> sealer_;
   Capture capture_;
   Spool spool_;
   Station station_;
   std::atomic<bool> stop_{false}, sealed_all_{false};
-  std::unique_ptr<OpenedSshKey> ssh_key_;
+  Login login_;
   Sender sender_;
   std::deque<std::string> claimed_;
   std::size_t rejected_ = 0;

@@ -28,7 +28,7 @@ static Bytes joined(Bytes head, ByteView content, ByteView tail) {
 
 Bytes around_middle(ByteView middle) {
   const auto& camera = world().camera;
-  const SignerIdentity signer{world().camera_key.impl().key.get(), camera.ski, camera.fingerprint, {}};
+  const SignerIdentity signer{world().camera_key, camera.ski, camera.fingerprint, {}};
   const auto& passage = outer_passage();
   const auto passage_der = encode_passage(passage);
   const auto frame = frame_signed_data(sha256(middle), middle.size(), {signer, Extra::passage, passage_der, passage.sealed_at - passage.sealed_at % 1000});

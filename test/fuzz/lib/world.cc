@@ -95,7 +95,7 @@ Bytes signed_again(ByteView message, const PrivateKey& key) {
   auto* signature = last_child(signer, der::kOctetString);
   if (!content || !attributes || !signature) return Bytes(message.begin(), message.end());
   set_message_digest(*attributes, sha256(encode_content(*content)));
-  set_leaf(*signature, sign_low_s(key.impl().key.get(), der::element(der::kSet, {encode_content(*attributes)})));
+  set_leaf(*signature, sign_low_s(key, der::element(der::kSet, {encode_content(*attributes)})));
   return encode(nodes);
 }
 

@@ -41,7 +41,7 @@ static Bytes signed_anew(ByteView der) {
   auto nodes = parse_nodes(der);
   auto* request = nodes.empty() ? nullptr : nodes.data();
   if (!request || request->children.size() != 3) return Bytes(der.begin(), der.end());
-  auto signature = envelope::sign_low_s(world().camera_key.impl().key.get(), encode(request->children[0]));
+  auto signature = envelope::sign_low_s(world().camera_key, encode(request->children[0]));
   signature.insert(signature.begin(), 0);
   request->children[2].children.clear();
   request->children[2].content = signature;
