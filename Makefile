@@ -116,7 +116,7 @@ $(BUILD)/test/subverted-ingestd: $(call objects,test/subverted/answer.cc src/ing
 $(BUILD)/test/make-fleet: $(call objects,test/fleet/make_fleet.cc) $(call archives,server)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,server)
-test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet
+test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet $(BUILD)/bench/delay_proxy
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 

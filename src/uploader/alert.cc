@@ -1,37 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
-// alert: seals an event into the chain, at any time, beside run and watch, which send it.
+// alert: seals an event into the chain, at any time, beside run and watch, and sends it at once over a connection of its own: the line that they
+// use may be busy with a thousand pictures. What could not be sent is in the spool, where events go first.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <future>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/program.h"
 #include "src/base/text.h"
 #include "src/uploader/commands.h"
+#include "src/uploader/parcel.h"
 #include "src/uploader/station.h"
 
 namespace shutterseal::uploader {
 
+using transport::Outcome;
+
 static constexpr std::size_t kLongestText = 4096;
+static constexpr std::size_t kLargestEnvelope = 64 * 1024;
+static constexpr int kTries = 3, kPauseMs = 1000;
 
 static void check_note(const std::string& note) {
   const bool plain = std::all_of(note.begin(), note.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   if (note.empty() || note.size() > envelope::kLongestNote || !plain) throw Error(ErrorKind::usage, "an alert's type is 1 to 255 printable characters");
 }
 
-int alert_command(const config::Arguments& arguments) {
+static std::string text_of(const config::Arguments& arguments) {
   const auto& operands = arguments.operands();
   if (operands.size() < 2 || operands.size() > 3) throw Error(ErrorKind::usage, "alert needs a TYPE, and may have a TEXT (see --help)");
   check_note(operands[1]);
   const auto text = operands.size() == 3 ? operands[2] : operands[1];
   if (text.empty() || text.size() > kLongestText || !is_utf8(text)) throw Error(ErrorKind::usage, "an alert's text is 1 to 4096 octets of UTF-8");
+  return text;
+}
+
+// Another name than run or watch would give it: they may find it in the spool and send it at the same time, and two writers of one unfinished file
+// would make a broken one. What arrives twice is stored once.
+static std::string name_of(const Envelope& event) { return "alarm-" + make_parcel({event}).name; }
+
+static bool may_be_tried_again(Outcome outcome) { return outcome == Outcome::unreachable || outcome == Outcome::server_refused; }
+
+static void send(const Envelope& event, const Bytes& octets, transport::Settings settings) {
+  StopSignal stop_signal;
+  transport::Connection connection(std::move(settings), [&stop_signal] { return stop_signal.stop_requested(); });
+  const auto open = [&octets]() -> transport::Source {
+    return [left = ByteView(octets)](std::span<std::uint8_t> out) mutable {
+      const auto size = std::min(out.size(), left.size());
+      std::copy_n(left.begin(), size, out.begin());
+      left = left.subspan(size);
+      return size;
+    };
+  };
+  transport::Result result;
+  for (int tried = 0; tried < kTries; ++tried) {
+    struct pollfd waited {
+      stop_signal.fd(), POLLIN, 0
+    };
+    if (tried != 0) static_cast<void>(::poll(&waited, 1, kPauseMs));
+    result = connection.upload(name_of(event), octets.size(), open);
+    if (!may_be_tried_again(result.outcome)) break;
+  }
+  if (result.outcome == Outcome::done) return;
+  throw Error(ErrorKind::temporary, fmt::format("event {} is sealed and not sent: {}; it stays in the spool and goes first", event.name.sequence,
+                                                escape_untrusted(result.detail, kLongestSubject)));
+}
+
+int alert_command(const config::Arguments& arguments) {
+  const auto text = text_of(arguments);
   const auto context = load_context(arguments);
   const auto identity = load_identity(context);
   make_state_dirs(context);
-  const auto sealer = make_sealer(context, identity, obtain_passphrase(context, false));
+  const auto passphrase = obtain_passphrase(context, false);
+  auto opening = std::async(std::launch::async, [&] { return std::make_unique<OpenedSshKey>(context, passphrase); });
+  const auto sealer = make_sealer(context, identity, passphrase);
   Spool spool(context.paths.spool);
   Station station(context, identity, *sealer, nullptr, spool);
-  const auto sealed = station.seal_event(operands[1], text);
-  fmt::print("sealed as {} of this chain\n", sealed.name.sequence);
+  const auto event = station.seal_event(arguments.operands()[1], text);
+  const auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
+  const auto ssh_key = opening.get();
+  send(event, octets, transport_settings(context, identity, ssh_key->path()));
+  fmt::print("sealed as {} of this chain, sent\n", event.name.sequence);
   return 0;
 }
 

@@ -25,7 +25,7 @@ static constexpr const char* kSummary =
     "  run                  seal, send, wait for the receipt, exit (cron)\n"
     "  watch                the same, until stopped (systemd)\n"
     "  status               backlog, last receipt, last error\n"
-    "  alert TYPE [TEXT]    seal an event into the chain";
+    "  alert TYPE [TEXT]    seal an event into the chain and send it at once";
 
 struct Command {
   const char* name;

@@ -164,7 +164,10 @@ bool Sender::take_receipt(ByteView bytes) {
 void Sender::apply(const envelope::Receipt& receipt) {
   look_for_losses(receipt);
   const SpoolView view{[this](const EnvelopeName& name) { return spool_.contains(name); },
-                       [this](const EnvelopeName& name) { return previous_of(spool_.dir(), name); }};
+                       [this](const EnvelopeName& name) {
+                         const auto link = link_of(spool_.dir(), name);
+                         return link ? std::optional(link->previous) : std::nullopt;
+                       }};
   std::vector<EnvelopeName> covered;
   for (const auto& run : receipt.runs)
     for (const auto& one : covered_by(run, view, receipts_.sent)) {

@@ -17,6 +17,7 @@
 namespace shutterseal::uploader {
 
 static constexpr std::string_view kSuffix = ".p7m";
+static constexpr std::uint64_t kLargestEvent = 16 * 1024;  // of an event's envelope: a larger one is not opened to learn what it is
 
 std::string EnvelopeName::text() const {
   return chain.hex() + "-" + std::to_string(sequence) + "-" + digest.hex() + std::string(kSuffix);
@@ -42,12 +43,12 @@ std::vector<Listed> list_envelopes(int dir) {
     const bool seen = ::fstatat(dir, text.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
     if (!seen && errno != ENOENT) throw_errno("cannot look at", text);
     if (!seen || !S_ISREG(info.st_mode)) continue;
-    found.push_back({{*name, static_cast<std::uint64_t>(info.st_size), false}, mtime_ms(info)});
+    found.push_back({{*name, static_cast<std::uint64_t>(info.st_size), false, false}, mtime_ms(info)});
   }
   return found;
 }
 
-// Passage: chain OCTET STRING, sequence INTEGER, previous OCTET STRING, one after the other (shutterseal-envelope(5)).
+// Passage: chain OCTET STRING, sequence INTEGER, previous OCTET STRING, kind ENUMERATED, one after the other (shutterseal-envelope(5)).
 static Bytes passage_pattern(const EnvelopeName& name) {
   Bytes pattern{0x04, 0x10};
   pattern.insert(pattern.end(), name.chain.octets.begin(), name.chain.octets.end());
@@ -62,24 +63,25 @@ static Bytes passage_pattern(const EnvelopeName& name) {
   return pattern;
 }
 
-std::optional<Digest> find_previous(ByteView tail, const EnvelopeName& name) {
+std::optional<Link> find_link(ByteView tail, const EnvelopeName& name) {
+  static constexpr std::uint8_t kEvent[] = {0x0a, 0x01, 0x01};
   const auto pattern = passage_pattern(name);
   // From the end: ciphertext that happens to look like it comes first in the file.
   const auto found = std::find_end(tail.begin(), tail.end(), pattern.begin(), pattern.end());
   if (found == tail.end()) return std::nullopt;
   const auto at = static_cast<std::size_t>(found - tail.begin()) + pattern.size();
-  if (tail.size() - at < Digest::kSize) return std::nullopt;
-  return Digest::from_view(tail.subspan(at, Digest::kSize));
+  if (tail.size() - at < Digest::kSize + sizeof kEvent) return std::nullopt;
+  return Link{*Digest::from_view(tail.subspan(at, Digest::kSize)), std::ranges::equal(tail.subspan(at + Digest::kSize, sizeof kEvent), kEvent)};
 }
 
-std::optional<Digest> previous_of(int dir, const EnvelopeName& name) {
+std::optional<Link> link_of(int dir, const EnvelopeName& name) {
   constexpr off_t kTail = 2048;  // outer attributes, note and signature are well below this
   const auto file = open_hostile(dir, name.text());
   if (file.problem != HostileProblem::none) return std::nullopt;
   Bytes tail(static_cast<std::size_t>(std::min<off_t>(kTail, file.info.st_size)));
   const auto got = ::pread(file.fd.get(), tail.data(), tail.size(), file.info.st_size - static_cast<off_t>(tail.size()));
   if (got < 0 || static_cast<std::size_t>(got) != tail.size()) return std::nullopt;
-  return find_previous(tail, name);
+  return find_link(tail, name);
 }
 
 Spool::Spool(const std::string& path)
@@ -92,16 +94,22 @@ void Spool::refresh() {
   std::map<EnvelopeName, Item> fresh;
   for (const auto& [envelope, modified] : listed) {
     const auto known = items_.find(envelope.name);
-    fresh.emplace(envelope.name, known != items_.end() ? known->second : Item{envelope.size, modified, -1, false});
+    fresh.emplace(envelope.name, known != items_.end() ? known->second : Item{envelope.size, modified, -1, false, is_event(dir_.get(), envelope)});
   }
   items_ = std::move(fresh);
+}
+
+bool Spool::is_event(int dir, const Envelope& envelope) const {
+  if (envelope.size > kLargestEvent) return false;
+  const auto link = link_of(dir, envelope.name);
+  return link && link->event;
 }
 
 void Spool::add(const std::vector<Envelope>& sealed) {
   const auto now = now_ms();
   {
     const std::lock_guard guard(mutex_);
-    for (const auto& envelope : sealed) items_.emplace(envelope.name, Item{envelope.size, now, -1, envelope.alone});
+    for (const auto& envelope : sealed) items_.emplace(envelope.name, Item{envelope.size, now, -1, envelope.alone, envelope.event});
   }
   wake();
 }
@@ -138,12 +146,18 @@ std::optional<EnvelopeName> Spool::by_digest(const Digest& digest) const {
 
 std::vector<Envelope> Spool::due(std::int64_t now, std::int64_t resend_after, std::uint64_t octets, std::size_t most) const {
   const std::lock_guard guard(mutex_);
+  auto events = due_of(true, now - resend_after, octets, most);
+  return events.empty() ? due_of(false, now - resend_after, octets, most) : events;
+}
+
+// An alarm that waited for the line must not wait for the pictures before it, too.
+std::vector<Envelope> Spool::due_of(bool events, std::int64_t before, std::uint64_t octets, std::size_t most) const {
   std::vector<Envelope> chosen;
   std::uint64_t total = 0;
   for (const auto& [name, item] : items_) {
-    if (item.sent_at >= 0 && now - item.sent_at < resend_after) continue;
+    if (item.event != events || (item.sent_at >= 0 && item.sent_at > before)) continue;
     if (!chosen.empty() && (item.alone || total + item.size > octets || chosen.size() == most)) break;
-    chosen.push_back({name, item.size, item.alone});
+    chosen.push_back({name, item.size, item.alone, item.event});
     total += item.size;
     if (item.alone) break;
   }
@@ -195,7 +209,7 @@ std::size_t Spool::take_back(const std::function<bool(const EnvelopeName&)>& wan
     const auto text = one.envelope.name.text();
     if (::renameat(kept_.get(), text.c_str(), dir_.get(), text.c_str()) != 0) throw_errno("cannot move", path_ + "/kept/" + text);
     const std::lock_guard guard(mutex_);
-    items_.emplace(one.envelope.name, Item{one.envelope.size, one.modified, -1, false});
+    items_.emplace(one.envelope.name, Item{one.envelope.size, one.modified, -1, false, is_event(dir_.get(), one.envelope)});
     ++count;
   }
   return count;

@@ -31,6 +31,7 @@ struct Envelope {
   EnvelopeName name;
   std::uint64_t size = 0;
   bool alone = false;  // was in a refused parcel with others: goes alone now
+  bool event = false;  // goes before all pictures
 };
 
 struct Backlog {
@@ -47,10 +48,14 @@ struct Listed {
 };
 [[nodiscard]] std::vector<Listed> list_envelopes(int dir);
 
-// The digest of the predecessor that an envelope of our own names in its passage; nothing when it cannot be found there.
+// What an envelope of our own says in its passage, of its predecessor and of itself; nothing when it cannot be found there.
 // Only for files of our own spool: it looks for the one place that the template gives it, near the end of the file.
-[[nodiscard]] std::optional<Digest> previous_of(int dir, const EnvelopeName& name);
-[[nodiscard]] std::optional<Digest> find_previous(ByteView tail, const EnvelopeName& name);
+struct Link {
+  Digest previous;
+  bool event = false;
+};
+[[nodiscard]] std::optional<Link> link_of(int dir, const EnvelopeName& name);
+[[nodiscard]] std::optional<Link> find_link(ByteView tail, const EnvelopeName& name);
 
 class Spool {
  public:
@@ -66,7 +71,7 @@ class Spool {
   [[nodiscard]] bool contradicts(const EnvelopeName& name) const;  // another envelope has this place in the chain
   [[nodiscard]] std::optional<EnvelopeName> by_digest(const Digest& digest) const;
 
-  // In order, those never sent or sent longer than `resend_after` ago; empty: nothing to do.
+  // Those never sent or sent longer than `resend_after` ago, in order: events, or else pictures. Empty: nothing to do.
   [[nodiscard]] std::vector<Envelope> due(std::int64_t now, std::int64_t resend_after, std::uint64_t octets, std::size_t most) const;
   void mark_sent(const std::vector<EnvelopeName>& names, std::int64_t now);
   void send_alone(const std::vector<EnvelopeName>& names);
@@ -84,8 +89,10 @@ class Spool {
     std::uint64_t size = 0;
     TimeMs modified = 0;
     std::int64_t sent_at = -1;  // monotonic; -1: never
-    bool alone = false;
+    bool alone = false, event = false;
   };
+  [[nodiscard]] std::vector<Envelope> due_of(bool events, std::int64_t before, std::uint64_t octets, std::size_t most) const;
+  [[nodiscard]] bool is_event(int dir, const Envelope& envelope) const;
   void forget(const EnvelopeName& name);
   std::string path_;
   Fd dir_, refused_, kept_;

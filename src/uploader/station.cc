@@ -86,7 +86,7 @@ void Station::add_sealed(Draft& draft, const envelope::Sealed& sealed, const std
   const EnvelopeName name{draft.state.chain, draft.state.next(), sealed.digest};
   draft.group.add(spool_.dir(), name.text(), {sealed.view()}, 0600, spool_.path() + "/" + name.text());
   draft.state.pending.push_back({name.sequence, sealed.digest, original});
-  draft.envelopes.push_back({name, sealed.size, false});
+  draft.envelopes.push_back({name, sealed.size, false, original.empty()});
 }
 
 // Fills the buffer; false when the file did not stay as large as it was.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A slow line for measurements: delay_proxy LISTEN_PORT TARGET_PORT ONE_WAY_MS OCTETS_PER_SECOND (0: no limit), on 127.0.0.1.
-// Each octet arrives ONE_WAY_MS after it was sent, and no faster than the rate. On SIGTERM prints how many octets went to the target.
+// Each octet arrives ONE_WAY_MS after it was sent, and no faster than the rate, which all connections share. On SIGTERM prints how many octets went to the target.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,16 +39,18 @@ struct Way {
   bool counts;
   std::deque<Piece> queue;
   std::size_t queued = 0;
-  Clock::time_point free_at{};
   bool ended = false, closed = false;
 };
 
 struct Line {
   std::chrono::microseconds delay;
   std::uint64_t rate;
+  Clock::time_point free_at[2]{};  // from and to the target
+  // What a connection may have on its way: a quarter of a second, or one that sends without end would be seconds ahead of all others.
+  [[nodiscard]] std::size_t most_queued() const { return rate == 0 ? kMostQueued : std::max<std::size_t>(512, rate / 4); }
 };
 
-void take(Way& way, const Line& line) {
+void take(Way& way, Line& line) {
   Piece piece;
   const auto chunk = line.rate == 0 ? kChunk : std::min<std::size_t>(kChunk, std::max<std::size_t>(512, line.rate / 100));
   piece.octets.resize(chunk);
@@ -58,8 +60,9 @@ void take(Way& way, const Line& line) {
   piece.octets.resize(static_cast<std::size_t>(got));
   auto start = Clock::now();
   if (line.rate != 0) {
-    start = std::max(start, way.free_at) + std::chrono::microseconds(static_cast<std::uint64_t>(got) * 1'000'000 / line.rate);
-    way.free_at = start;
+    auto& free_at = line.free_at[way.counts ? 1 : 0];
+    start = std::max(start, free_at) + std::chrono::microseconds(static_cast<std::uint64_t>(got) * 1'000'000 / line.rate);
+    free_at = start;
   }
   piece.due = start + line.delay;
   way.queued += piece.octets.size();
@@ -115,8 +118,8 @@ void accept_one(int listener, const sockaddr_in& target, std::list<Way>& ways) {
     ::close(server);
     return;
   }
-  ways.push_back({client, server, true, {}, 0, {}, false, false});
-  ways.push_back({server, client, false, {}, 0, {}, false, false});
+  ways.push_back({client, server, true, {}, 0, false, false});
+  ways.push_back({server, client, false, {}, 0, false, false});
 }
 
 int wait_time(const std::list<Way>& ways) {
@@ -135,13 +138,13 @@ int main(int argc, char** argv) {
   action.sa_handler = [](int) { stopping = 1; };
   ::sigaction(SIGTERM, &action, nullptr);
   const auto target = loopback(argv[2]), here = loopback(argv[1]);
-  const Line line{std::chrono::microseconds(std::atoi(argv[3]) * 1000), static_cast<std::uint64_t>(std::atoll(argv[4]))};
+  Line line{std::chrono::microseconds(std::atoi(argv[3]) * 1000), static_cast<std::uint64_t>(std::atoll(argv[4])), {}};
   const int listener = tcp_socket();
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0 || ::listen(listener, 64) != 0) return 69;
   std::list<Way> ways;
   while (stopping == 0) {
     std::vector<pollfd> polled{{listener, POLLIN, 0}};
-    for (const auto& way : ways) polled.push_back({way.ended || way.queued > kMostQueued ? -1 : way.from, POLLIN, 0});
+    for (const auto& way : ways) polled.push_back({way.ended || way.queued > line.most_queued() ? -1 : way.from, POLLIN, 0});
     ::poll(polled.data(), polled.size(), wait_time(ways));
     std::size_t at = 1;
     for (auto& way : ways) {
