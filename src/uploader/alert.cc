@@ -74,14 +74,14 @@ int alert_command(const config::Arguments& arguments) {
   const auto identity = load_identity(context);
   make_state_dirs(context);
   const auto passphrase = obtain_passphrase(context, false);
-  auto opening = std::async(std::launch::async, [&] { return std::make_unique<OpenedSshKey>(context, passphrase); });
+  auto opening = std::async(std::launch::async, [&] { return open_ssh_key(context, passphrase); });
   const auto sealer = make_sealer(context, identity, passphrase);
   Spool spool(context.paths.spool);
   Station station(context, identity, *sealer, nullptr, spool);
   const auto event = station.seal_event(arguments.operands()[1], text);
   const auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
-  const auto ssh_key = opening.get();
-  send(event, octets, transport_settings(context, identity, ssh_key->path()));
+  Login login(opening.get(), identity);
+  send(event, octets, transport_settings(context, identity, login));
   fmt::print("sealed as {} of this chain, sent\n", event.name.sequence);
   return 0;
 }
