@@ -22,14 +22,13 @@ namespace shutterseal {
 struct CommitGroup::File {
   int dir;
   std::string name, where;
-  Fd fd;
-  std::uint64_t size = 0;
+  UnnamedFile content;
 };
 
 CommitGroup::CommitGroup() = default;
 CommitGroup::~CommitGroup() = default;
 
-// Without a name until commit(): a crash while writing leaves nothing behind. File systems without O_TMPFILE are refused by name.
+// File systems without O_TMPFILE are refused by name.
 static Fd open_unnamed(int dir, mode_t mode, const std::string& where) {
   Fd fd(::openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
   if (!fd && (errno == EOPNOTSUPP || errno == EISDIR))
@@ -46,19 +45,21 @@ static dev_t device_of(int fd, const std::string& where) {
   return info.st_dev;
 }
 
-void CommitGroup::add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where) {
-  auto file = std::make_unique<File>();
-  file->dir = dir;
-  file->name = name;
-  file->where = where;
-  file->fd = open_unnamed(dir, mode, where);
+UnnamedFile::UnnamedFile(int dir, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where) : fd_(open_unnamed(dir, mode, where)) {
   for (const auto piece : pieces) {
-    write_all(file->fd.get(), piece, where);
-    file->size += piece.size();
+    write_all(fd_.get(), piece, where);
+    size_ += piece.size();
   }
   // Starts the disk while the next file is still being copied. No promise rests on this call.
-  static_cast<void>(::sync_file_range(file->fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
-  files_.push_back(std::move(file));
+  static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
+void CommitGroup::add(int dir, const std::string& name, UnnamedFile file, const std::string& where) {
+  files_.push_back(std::make_unique<File>(File{dir, name, where, std::move(file)}));
+}
+
+void CommitGroup::add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where) {
+  add(dir, name, UnnamedFile(dir, pieces, mode, where), where);
 }
 
 // FUSE answers syncfs with 0 and syncs nothing; only where it is known to be honoured may it stand for many fsyncs.
@@ -95,7 +96,7 @@ static void sync_together(const std::vector<Synced>& all) {
 
 void CommitGroup::sync_data() {
   std::vector<Synced> all;
-  for (const auto& file : files_) all.push_back({file->fd.get(), file->where});
+  for (const auto& file : files_) all.push_back({file->content.fd(), file->where});
   sync_together(all);
 }
 
@@ -115,12 +116,12 @@ static Linked compare_with_existing(int dir, const std::string& name, int ours, 
   return Linked::identical;
 }
 
-static Linked link_unnamed(int dir, const std::string& name, int fd, std::uint64_t size, const std::string& where) {
+static Linked link_unnamed(int dir, const std::string& name, const UnnamedFile& content, const std::string& where) {
   char source[64];
-  std::snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+  std::snprintf(source, sizeof source, "/proc/self/fd/%d", content.fd());
   if (::linkat(AT_FDCWD, source, dir, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return Linked::created;
   if (errno != EEXIST) throw_errno("cannot name", where);
-  return compare_with_existing(dir, name, fd, size, where);
+  return compare_with_existing(dir, name, content.fd(), content.size(), where);
 }
 
 // ext4 loses a linked file in a power cut until its directory is synced.
@@ -147,7 +148,7 @@ std::vector<Linked> CommitGroup::commit() {
   // Data before names: after a crash a name must never lead to a file without its bytes. Names before success.
   sync_data();
   try {
-    for (const auto& file : files_) answers.push_back(link_unnamed(file->dir, file->name, file->fd.get(), file->size, file->where));
+    for (const auto& file : files_) answers.push_back(link_unnamed(file->dir, file->name, file->content, file->where));
     sync_names();
   } catch (...) {
     take_back(answers);

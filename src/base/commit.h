@@ -26,6 +26,19 @@ enum class Linked {
   different,  // the name existed with other bytes: left alone, nothing written
 };
 
+// Octets in a file without a name (O_TMPFILE): a crash leaves no litter. The disk is at it already; durable is nothing before CommitGroup::commit().
+class UnnamedFile {
+ public:
+  // In the file system of `dir`, and near it. `where` names the file in errors.
+  UnnamedFile(int dir, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+ private:
+  Fd fd_;
+  std::uint64_t size_ = 0;
+};
+
 class CommitGroup {
  public:
   CommitGroup();
@@ -33,8 +46,8 @@ class CommitGroup {
   CommitGroup(const CommitGroup&) = delete;
   CommitGroup& operator=(const CommitGroup&) = delete;
 
-  // Writes `pieces`, one after the other, into an unnamed file (O_TMPFILE) of the directory, so that a crash leaves no litter.
-  // `dir` must stay open until commit(). `where` names the file in errors.
+  // `dir`, of the file's file system, must stay open until commit(). `where` names the file in errors.
+  void add(int dir, const std::string& name, UnnamedFile file, const std::string& where);
   void add(int dir, const std::string& name, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
   // Sync the data (two or more on one file system that is known to honour it: one syncfs, else fsync each), link each file without
   // overwriting, sync each directory once. One answer per add(), in order.

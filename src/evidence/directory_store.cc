@@ -67,9 +67,23 @@ class Hours {
   std::map<std::string, std::shared_ptr<Fd>> open_;
 };
 
+class UnnamedDraft : public Draft {
+ public:
+  explicit UnnamedDraft(UnnamedFile file) : file_(std::move(file)) {}
+  [[nodiscard]] UnnamedFile take() { return std::move(file_); }
+
+ private:
+  UnnamedFile file_;
+};
+
 class DirectoryStore : public Store {
  public:
   explicit DirectoryStore(const std::string& directory) : path_(directory), root_(open_dir(directory)), hours_(root_.get()) {}
+
+  std::shared_ptr<Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) override {
+    const auto hour = hour_of(camera, received_at);
+    return std::make_shared<UnnamedDraft>(UnnamedFile(hours_.open(hour)->get(), {content}, kFileMode, path_ + "/" + hour));
+  }
 
   std::vector<Location> put(const std::vector<Item>& group) override {
     CommitGroup commit;
@@ -80,7 +94,11 @@ class DirectoryStore : public Store {
       const auto name = name_of(item);
       held.push_back(hours_.open(hour));
       locations.push_back(hour + "/" + name);
-      commit.add(held.back()->get(), name, {item.content}, kFileMode, path_ + "/" + locations.back());
+      const auto where = path_ + "/" + locations.back();
+      if (item.draft)
+        commit.add(held.back()->get(), name, static_cast<UnnamedDraft&>(*item.draft).take(), where);
+      else
+        commit.add(held.back()->get(), name, {item.content}, kFileMode, where);
     }
     const auto linked = commit.commit();
     for (std::size_t i = 0; i < linked.size(); ++i)

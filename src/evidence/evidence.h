@@ -16,18 +16,27 @@ namespace shutterseal::evidence {
 
 using Location = std::string;  // opaque to callers; here the path below the store
 
+// Written already, and nowhere to be found: what is dropped instead of put leaves no trace.
+class Draft {
+ public:
+  virtual ~Draft() = default;
+};
+
 struct Item {
   CameraId camera;
   ChainId chain;
   std::uint64_t sequence = 0;
   Digest digest;
   TimeMs received_at = 0;
-  ByteView content;  // must live until put() returns
+  ByteView content;  // must live until put() returns; unused where there is a draft
+  std::shared_ptr<Draft> draft = nullptr;
 };
 
 class Store {
  public:
   virtual ~Store() = default;
+  // The octets of an item that will be put, or not: by any thread, while other groups are being put. Error io: it can still be put by its content.
+  [[nodiscard]] virtual std::shared_ptr<Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) = 0;
   // All of the group is on stable storage when this returns, in one go; locations in order. Putting the same item again is fine (identical
   // bytes under the same name). Thread-safe: several groups may be put at the same time. Error io: nothing of the group may be trusted;
   // a crash may leave files that walk() will find.

@@ -38,6 +38,8 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       void_(context.paths.void_dir, UINT64_MAX) {}
 
 void Committer::adopt(const server::JudgeOne& judge) {
+  std::unique_lock books(books_);
+  turned_.wait(books, [this] { return turn_ == turns_; });
   const auto newest = index_.newest();
   // Evidence from a backup, or not mounted, below today's index: what the cameras send again would be taken for duplicates, receipted, and be lost.
   if (newest && !store_->contains(newest->location))
@@ -48,6 +50,7 @@ void Committer::adopt(const server::JudgeOne& judge) {
   const auto adoption = server::adopt(*store_, index_, registry_, since, judge, [](const server::Adoption&) {});
   for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
   if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
+  broken_ = false;
 }
 
 // ---- one group ----------------------------------------------------------------------------------------------------------------------
@@ -60,7 +63,7 @@ struct Committer::Plan {
   std::vector<ToStore> to_store;
   std::vector<evidence::Item> items;
   std::vector<evidence::Location> locations;
-  std::set<Digest> in_group;                 // the same envelope twice in one group
+  std::set<Digest> digests;  // of to_store
   std::vector<const JudgedDrop*> refused, settled, put_aside;
   std::set<CameraId> receipts_for;
   std::vector<envelope::Receipt> receipts;
@@ -99,26 +102,39 @@ void Committer::note_again(const CameraId& camera, const envelope::Judged& one) 
   if (runs.size() > kMostAgain) runs.erase(runs.begin());
 }
 
+static evidence::Item item_of(const JudgedDrop& judged, std::size_t at) {
+  const auto& one = judged.envelopes[at];
+  evidence::Item item{judged.drop.camera, one.passage.chain, one.passage.sequence, one.digest, judged.drop.received_at, {}, nullptr};
+  if (judged.drafts.empty())
+    item.content = ByteView(judged.octets).subspan(one.offset, one.size);
+  else
+    item.draft = judged.drafts[at];
+  return item;
+}
+
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
   const auto state = plan.state_of(registry_, judged.drop.camera);
   if (!state || leaves_drops_waiting(*state)) return;
   if (*state == registry::State::revoked) {
-    plan.put_aside.push_back(&judged);
+    if (judged.drop.is_for_keeping) plan.put_aside.push_back(&judged);  // revoked just now: its next look keeps all of it
     return;
   }
   bool any_refused = false;
-  for (const auto& one : judged.envelopes) {
+  for (std::size_t i = 0; i < judged.envelopes.size(); ++i) {
+    const auto& one = judged.envelopes[i];
     any_refused = any_refused || is_refused(one.verdict);
     if (!is_stored(one.verdict)) continue;
-    if (!plan.in_group.insert(one.digest).second) continue;
+    // The same envelope twice, in this group or in one on its way: stored with that one, receipted after it.
+    if (in_flight_.contains(one.digest)) continue;
     if (index_.contains(one.passage.chain, one.passage.sequence, one.digest)) {
       note_again(judged.drop.camera, one);
       continue;
     }
+    plan.digests.insert(one.digest);
+    in_flight_.insert(one.digest);
     plan.to_store.push_back({&judged, &one});
-    plan.items.push_back({judged.drop.camera, one.passage.chain, one.passage.sequence, one.digest, judged.drop.received_at,
-                          judged.drop.snapshot.view().subspan(one.offset, one.size)});
+    plan.items.push_back(item_of(judged, i));
   }
   if (any_refused) plan.refused.push_back(&judged);
   plan.settled.push_back(&judged);
@@ -146,7 +162,7 @@ static std::string hint(const std::string& name) {
 
 void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
   const auto& drop = judged.drop;
-  const auto digest = envelope::sha256(drop.snapshot.view());
+  const auto digest = envelope::sha256(judged.octets);
   std::string reason;
   auto first = Verdict::accepted;
   for (const auto& one : judged.envelopes) {
@@ -154,15 +170,15 @@ void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
     if (first == Verdict::accepted) first = one.verdict;
     if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
   }
-  quarantine_.keep(drop, digest, reason);
+  quarantine_.keep(judged, digest, reason);
   index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
   log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.name));
   plan.receipts_for.insert(drop.camera);
 }
 
 void Committer::put_aside(const JudgedDrop& judged) {
-  const auto digest = envelope::sha256(judged.drop.snapshot.view());
-  void_.keep(judged.drop, digest, std::string(verdict_name(Verdict::void_after_theft)));
+  const auto digest = envelope::sha256(judged.octets);
+  void_.keep(judged, digest, std::string(verdict_name(Verdict::void_after_theft)));
   log_.warning(LogLine("void").field("camera", judged.drop.camera.text()).field("verdict", verdict_name(Verdict::void_after_theft)).untrusted("file", judged.drop.name));
 }
 
@@ -175,6 +191,7 @@ envelope::Receipt Committer::make_receipt(const CameraId& camera) {
 
 // One transaction for rows, refusals and receipt numbers: durable before any receipt says so.
 void Committer::record(Plan& plan) {
+  const std::lock_guard books(books_);
   index_.begin();
   try {
     for (std::size_t i = 0; i < plan.to_store.size(); ++i) record_envelope(*plan.to_store[i].judged, *plan.to_store[i].envelope, plan.locations[i]);
@@ -225,11 +242,46 @@ void Committer::remove_drops(const std::vector<const JudgedDrop*>& settled) {
   }
 }
 
-void Committer::commit(const std::vector<JudgedDrop>& group) {
-  Plan plan;
-  for (const auto& judged : group) plan_drop(judged, plan);
-  // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
-  plan.locations = store_->put(plan.items);
+// ---- groups side by side -------------------------------------------------------------------------------------------------------------
+
+// A place in the order of groups. Given back without done(), it takes with it all that were given later: they may rest on what this one did not do.
+class Committer::Turn {
+ public:
+  // With the books held.
+  Turn(Committer& committer, const std::set<Digest>& digests) : committer_(committer), digests_(digests), number_(committer.turns_++) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    std::unique_lock books(committer_.books_);
+    wait(books);
+    for (const auto& digest : digests_) committer_.in_flight_.erase(digest);
+    committer_.broken_ = committer_.broken_ || !done_;
+    ++committer_.turn_;
+    committer_.turned_.notify_all();
+  }
+  [[nodiscard]] bool come() {
+    std::unique_lock books(committer_.books_);
+    wait(books);
+    return !committer_.broken_;
+  }
+  void done() noexcept { done_ = true; }
+
+ private:
+  void wait(std::unique_lock<std::mutex>& books) {
+    committer_.turned_.wait(books, [this] { return committer_.turn_ == number_; });
+  }
+  Committer& committer_;
+  const std::set<Digest>& digests_;
+  std::uint64_t number_;
+  bool done_ = false;
+};
+
+bool Committer::is_broken() const {
+  const std::lock_guard books(books_);
+  return broken_;
+}
+
+void Committer::keep_books(Plan& plan) {
   // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
   record(plan);
   // Crash between receipts: the same.
@@ -237,6 +289,23 @@ void Committer::commit(const std::vector<JudgedDrop>& group) {
   for (const auto* judged : plan.put_aside) put_aside(*judged);
   plan.settled.insert(plan.settled.end(), plan.put_aside.begin(), plan.put_aside.end());
   remove_drops(plan.settled);
+}
+
+bool Committer::commit(const std::vector<JudgedDrop>& group) {
+  Plan plan;
+  std::optional<Turn> turn;
+  {
+    const std::lock_guard books(books_);
+    if (broken_) return false;
+    turn.emplace(*this, plan.digests);
+    for (const auto& judged : group) plan_drop(judged, plan);
+  }
+  // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
+  plan.locations = store_->put(plan.items);
+  if (!turn->come()) return false;
+  keep_books(plan);
+  turn->done();
+  return true;
 }
 
 }  // namespace shutterseal::ingestd

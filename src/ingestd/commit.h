@@ -1,43 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decide and commit: a group of judged drops becomes evidence, index rows and receipts, in an order in which a crash at any point loses nothing
-// and stores nothing twice. One thread owns this object.
+// and stores nothing twice. Several threads may commit at a time: their evidence is synced side by side, the books are kept one group after the other.
 #pragma once
 
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <set>
 #include <vector>
 
 #include "src/base/log.h"
 #include "src/envelope/receipt.h"
 #include "src/evidence/evidence.h"
+#include "src/ingestd/drop.h"
 #include "src/ingestd/quarantine.h"
 #include "src/ingestd/settings.h"
-#include "src/ingestd/snapshot.h"
 #include "src/ledger/index.h"
 #include "src/registry/registry.h"
 #include "src/server/adopt.h"
 
 namespace shutterseal::ingestd {
 
-struct JudgedDrop {
-  Drop drop;
-  std::vector<envelope::Judged> envelopes;
-  std::vector<server::Signer> signers;  // that the verifier was given
-};
-
 class Committer {
  public:
   Committer(const Context& context, const registry::Registry& registry, const Log& log);
-  // Evidence without an index row (a crash between link and transaction) gets its row. Before any drop is taken.
+  // Evidence without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
-  // After an Error the drops are where they were; adopt() must succeed before the next commit().
-  void commit(const std::vector<JudgedDrop>& group);
+  // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
+  // this one failed, and its thread has the Error.
+  [[nodiscard]] bool commit(const std::vector<JudgedDrop>& group);
+  [[nodiscard]] bool is_broken() const;
+  // What commit() will store of it, written beforehand: by any thread.
+  [[nodiscard]] std::shared_ptr<evidence::Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) { return store_->draft(camera, received_at, content); }
   [[nodiscard]] std::uint64_t free_space() const { return store_->free_space(); }
 
  private:
   struct Plan;
+  class Turn;
   void note_again(const CameraId& camera, const envelope::Judged& one);
   void plan_drop(const JudgedDrop& judged, Plan& plan);
+  void keep_books(Plan& plan);
   void record(Plan& plan);
   void record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location);
   void refuse(const JudgedDrop& judged, Plan& plan);
@@ -51,9 +53,14 @@ class Committer {
   const Log& log_;
   envelope::ReceiptKey receipt_key_;
   std::unique_ptr<evidence::Store> store_;
+  mutable std::mutex books_;  // held by whoever reads or writes what follows, up to quarantine_
   ledger::Index index_;
-  Quarantine quarantine_, void_;
   std::map<CameraId, std::vector<envelope::Run>> again_;  // stored before, and sent again
+  std::set<Digest> in_flight_;                            // in groups that have no rows yet
+  std::uint64_t turns_ = 0, turn_ = 0;                    // given to groups; whose it is
+  bool broken_ = false;
+  std::condition_variable turned_;
+  Quarantine quarantine_, void_;  // of the group whose turn it is
 };
 
 }  // namespace shutterseal::ingestd

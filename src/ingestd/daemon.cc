@@ -9,7 +9,7 @@
 namespace shutterseal::ingestd {
 
 static constexpr std::size_t kMostInTurn = 32;  // drops of one camera before the others have theirs
-static constexpr std::int64_t kLongestPause = 1000, kFullPause = 10;  // with nothing to do; while the pipeline works off a camera's share
+static constexpr std::int64_t kLongestPause = 1000;
 
 static Committer& adopted(Committer& committer, const Context& context, const Log& log) {
   Verifier verifier(context.settings, log);
@@ -46,6 +46,7 @@ bool Daemon::has_space() {
 Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
   const auto& camera = turn.camera.id;
   std::size_t taken = 0;
+  for (const auto& name : pipeline_.take_changing(camera)) intake_.complain_once(camera, name, "changing");
   for (const auto& name : intake_.names(turn)) {
     if (pipeline_.knows(camera, name)) continue;
     if (taken == kMostInTurn) return Left::more;
@@ -75,7 +76,7 @@ Daemon::Left Daemon::take_some(const CameraId& camera) {
 std::int64_t Daemon::sweep() {
   if (!has_space()) due_.clear();  // the next rescan finds them
   std::set<CameraId> again;
-  auto pause = kFullPause;
+  auto pause = kLongestPause;  // the pipeline says when it has room again
   for (const auto& camera : due_) {
     if (must_stop()) break;
     const auto left = take_some(camera);
@@ -83,14 +84,16 @@ std::int64_t Daemon::sweep() {
     if (left == Left::more) pause = 0;
   }
   due_ = std::move(again);
-  return due_.empty() ? kLongestPause : pause;
+  return pause;
 }
 
 void Daemon::make_due(const std::vector<CameraId>& cameras) { due_.insert(cameras.begin(), cameras.end()); }
 
 void Daemon::wait(std::int64_t longest_ms) {
-  struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
-  static_cast<void>(::poll(waited, 2, static_cast<int>(longest_ms)));
+  struct pollfd waited[3] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}, {pipeline_.room_fd(), POLLIN, 0}};
+  static_cast<void>(::poll(waited, 3, static_cast<int>(longest_ms)));
+  pipeline_.note_room();
+  make_due(pipeline_.take_left());
 }
 
 void Daemon::run_once() {

@@ -110,7 +110,7 @@ bool Intake::may_take(const registry::Camera& camera, int dir, const std::string
 std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
   const auto& id = turn.camera.id;
   const auto& dir = turn.incoming;
-  const auto file = open_hostile(dir.get(), name);
+  auto file = open_hostile(dir.get(), name);
   if (file.problem == HostileProblem::vanished) return std::nullopt;
   if (file.problem == HostileProblem::unreadable) {
     complain_once(id, name, "unreadable");
@@ -121,12 +121,14 @@ std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
     return std::nullopt;
   }
   if (!may_take(turn.camera, dir.get(), name, file.info)) return std::nullopt;
-  auto snapshot = Snapshot::take(file.fd.get(), static_cast<std::uint64_t>(file.info.st_size));
-  if (!snapshot) {
-    complain_once(id, name, "changing");
-    return std::nullopt;
-  }
-  return Drop{id, name, now_ms(), file.info.st_dev, file.info.st_ino, std::move(*snapshot)};
+  return Drop{id,
+              name,
+              now_ms(),
+              file.info.st_dev,
+              file.info.st_ino,
+              static_cast<std::uint64_t>(file.info.st_size),
+              std::move(file.fd),
+              turn.camera.state == registry::State::revoked};
 }
 
 }  // namespace shutterseal::ingestd

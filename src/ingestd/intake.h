@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the drop directory to a snapshot. Whatever a camera may put there is a value; each is opened once and never by following a name.
+// From the drop directory to a Drop. Whatever a camera may put there is a value; each is opened once and never by following a name.
 #pragma once
 
 #include <map>
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "src/base/log.h"
+#include "src/ingestd/drop.h"
 #include "src/ingestd/quarantine.h"
 #include "src/ingestd/settings.h"
-#include "src/ingestd/snapshot.h"
 #include "src/registry/registry.h"
 
 namespace shutterseal::ingestd {
@@ -31,14 +31,15 @@ class Intake {
   [[nodiscard]] std::vector<std::string> names(const Turn& turn);
   // The same piece comes again until this says that it is done with. True: there is more behind it.
   bool turn_page(const CameraId& camera);
-  // Nothing: it is not for now (vanished, still growing, unreadable), or it was refused on the spot.
+  // Nothing: it is not for now (vanished, unreadable), or it was refused on the spot.
   [[nodiscard]] std::optional<Drop> take(const Turn& turn, const std::string& name);
+  // Says once why this drop stays where it is.
+  void complain_once(const CameraId& camera, const std::string& name, const char* why);
 
  private:
   [[nodiscard]] bool may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info);
   [[nodiscard]] bool is_alone(int dir, const std::string& name, const struct stat& info);
   void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
-  void complain_once(const CameraId& camera, const std::string& name, const char* why);
   [[nodiscard]] bool has_complained(const CameraId& camera, const std::string& name, const char* why) const;
 
   const Context& context_;

@@ -27,7 +27,9 @@ static KnownAnswer make() {
   PictureBuffer picture(kContent.size(), sealer.recipients());
   std::copy(kContent.begin(), kContent.end(), picture.content().begin());
   const auto sealed = sealer.seal(passage, {passage.camera, passage.chain, passage.sequence, "self-test.jpg", now, "image/jpeg"}, std::move(picture));
-  return {CameraId::parse(kName).value(), Snapshot::of(sealed.view()), {signer}, server::skis_of({custodian})};
+  Arena octets;
+  octets.load(sealed.view());
+  return {CameraId::parse(kName).value(), std::move(octets), {signer}, server::skis_of({custodian})};
 }
 
 const KnownAnswer& known_answer() {

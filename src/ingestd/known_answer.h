@@ -6,14 +6,14 @@
 
 #include <vector>
 
-#include "src/ingestd/snapshot.h"
+#include "src/ingestd/arena.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::ingestd {
 
 struct KnownAnswer {
   CameraId camera;
-  Snapshot snapshot;
+  Arena octets;
   std::vector<server::Signer> signers;
   std::vector<Ski> custodians;
 };

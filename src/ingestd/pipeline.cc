@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ingestd/pipeline.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
@@ -13,6 +16,8 @@ namespace shutterseal::ingestd {
 static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
+static constexpr int kCommitters = 2;  // one waits for the disk while the other keeps the books
+static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
 static constexpr std::size_t kShareOfOne = 6, kWeightOfRefusal = 3;  // in drops
 static constexpr std::int64_t kSharedMs = 10'000;
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
@@ -23,7 +28,9 @@ static constexpr auto kTroublePause = std::chrono::seconds(5);
 
 server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodians) {
   return [&verifier, &custodians](ByteView bytes, const CameraId& camera, const std::vector<server::Signer>& signers) {
-    const auto judged = verifier.judge(Snapshot::of(bytes), camera, signers, custodians);
+    Arena octets;
+    octets.load(bytes);
+    const auto judged = verifier.judge(octets, camera, signers, custodians);
     // Evidence holds one envelope a file: two would mean that somebody wrote there.
     return judged.size() == 1 ? judged.front() : envelope::Judged{};
   };
@@ -39,9 +46,11 @@ Pipeline::Pipeline(const Context& context, const registry::Registry& registry, C
       log_(log),
       patience_(patience),
       stop_(std::move(stop)),
-      custodians_(server::skis_of(server::read_certificates(context.paths.custodians))) {
+      custodians_(server::skis_of(server::read_certificates(context.paths.custodians))),
+      room_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!room_) throw_errno("cannot make", "an event descriptor");
   for (std::uint64_t i = 0; i < context.settings.workers; ++i) threads_.emplace_back([this] { run_lane(); });
-  threads_.emplace_back([this] { run_committer(); });
+  for (int i = 0; i < kCommitters; ++i) threads_.emplace_back([this] { run_committer(); });
 }
 
 Pipeline::~Pipeline() {
@@ -66,7 +75,7 @@ bool Pipeline::has_share(const CameraId& camera) const {
 
 void Pipeline::put(Drop drop) {
   std::unique_lock guard(mutex_);
-  const auto size = drop.snapshot.view().size();
+  const auto size = drop.size;
   const auto has_room = [&] { return failure_ || known_.empty() || (octets_ + size <= kMostOctets && known_.size() < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
     if (stop_()) return;
@@ -114,14 +123,28 @@ std::optional<Drop> Pipeline::next_drop() {
   return drop;
 }
 
+struct Pipeline::Lane {
+  Verifier verifier;
+  server::SignerCache cache;
+  Arena octets{};
+};
+
 // A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
-void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cache) {
+void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
-    auto signers = cache.of(drop.camera);
-    auto envelopes = verifier.judge(drop.snapshot, drop.camera, signers, custodians_);
+    if (!lane.octets.load(drop.file.get(), drop.size)) {
+      const std::lock_guard guard(mutex_);
+      changing_.emplace(drop.camera, drop.name);
+      return forget(drop);
+    }
+    drop.file.reset();
+    auto signers = lane.cache.of(drop.camera);
+    auto envelopes = lane.verifier.judge(lane.octets, drop.camera, signers, custodians_);
+    JudgedDrop judged{std::move(drop), std::move(envelopes), std::move(signers), {}, {}};
+    keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
-    const auto camera = drop.camera;
-    judged_.put(camera, {std::move(drop), std::move(envelopes), std::move(signers)});
+    const auto camera = judged.drop.camera;
+    judged_.put(camera, std::move(judged));
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
     const std::lock_guard guard(mutex_);
@@ -129,21 +152,76 @@ void Pipeline::judge_one(Drop drop, Verifier& verifier, server::SignerCache& cac
   }
 }
 
+bool Pipeline::may_draft(const JudgedDrop& judged) {
+  const auto& all = judged.envelopes;
+  const bool stored = std::all_of(all.begin(), all.end(), [](const envelope::Judged& one) { return is_stored(one.verdict); });
+  if (!stored || judged.drop.is_for_keeping) return false;
+  const std::lock_guard guard(mutex_);
+  if (drafts_ + all.size() > kMostDrafts) return false;
+  drafts_ += all.size();
+  return true;
+}
+
+// Drafts are written here, beside the syncing of the group before: the committer's thread is the one for which all others wait.
+void Pipeline::keep_octets(JudgedDrop& judged, ByteView octets) {
+  if (may_draft(judged)) {
+    try {
+      for (const auto& one : judged.envelopes)
+        judged.drafts.push_back(committer_.draft(judged.drop.camera, judged.drop.received_at, octets.subspan(one.offset, one.size)));
+      return;
+    } catch (const Error&) {
+      // The commit will meet the same trouble, and there it is said and waited out.
+      judged.drafts.clear();
+      const std::lock_guard guard(mutex_);
+      drafts_ -= judged.envelopes.size();
+    }
+  }
+  judged.octets.assign(octets.begin(), octets.end());
+}
+
+void Pipeline::note_room() noexcept {
+  eventfd_t count;
+  static_cast<void>(::eventfd_read(room_.get(), &count));
+}
+
 void Pipeline::forget(const Drop& drop) {
   --on_their_way_;
-  octets_ -= drop.snapshot.view().size();
+  octets_ -= drop.size;
   const auto share = shares_.find(drop.camera);
-  share->second.octets -= drop.snapshot.view().size();
+  share->second.octets -= drop.size;
   if (--share->second.files == 0) shares_.erase(share);
   known_.erase({drop.camera, drop.name});
+  static_cast<void>(::eventfd_write(room_.get(), 1));
+}
+
+void Pipeline::forget(const std::vector<JudgedDrop>& group, bool committed) {
+  const std::lock_guard guard(mutex_);
+  for (const auto& judged : group) {
+    if (!committed) left_.insert(judged.drop.camera);
+    drafts_ -= judged.drafts.size();
+    forget(judged.drop);
+  }
+  changed_.notify_all();
+}
+
+std::vector<CameraId> Pipeline::take_left() {
+  const std::lock_guard guard(mutex_);
+  const auto left = std::exchange(left_, {});
+  return {left.begin(), left.end()};
+}
+
+std::vector<std::string> Pipeline::take_changing(const CameraId& camera) {
+  const std::lock_guard guard(mutex_);
+  std::vector<std::string> names;
+  for (auto at = changing_.lower_bound({camera, ""}); at != changing_.end() && at->first == camera; at = changing_.erase(at)) names.push_back(at->second);
+  return names;
 }
 
 void Pipeline::run_lane() {
   try {
-    Verifier verifier(context_.settings, log_);
-    server::SignerCache cache(registry_);
+    Lane lane{Verifier(context_.settings, log_), server::SignerCache(registry_)};
     while (auto drop = next_drop()) {
-      judge_one(std::move(*drop), verifier, cache);
+      judge_one(std::move(*drop), lane);
       stepped();
       const std::lock_guard guard(mutex_);
       --in_lanes_;
@@ -179,7 +257,7 @@ std::vector<JudgedDrop> Pipeline::next_group() {
     auto& taken = shares[next.drop.camera];
     if (taken >= share) break;
     taken += weight_of(next);
-    octets += next.drop.snapshot.view().size();
+    octets += next.drop.size;
     envelopes += next.envelopes.size();
     group.push_back(std::move(next));
     judged_.pop();
@@ -198,20 +276,32 @@ void Pipeline::note_cameras(const std::vector<JudgedDrop>& group) {
   }
 }
 
-// A full disk or a busy index is no reason to die: the drops are where they were. What may have been linked gets its row first, or the next
-// try would store it a second time.
-void Pipeline::take_over(const std::vector<JudgedDrop>& group, Verifier& verifier) {
-  for (bool again = false;; again = true) {
-    try {
-      if (again) committer_.adopt(judge_with(verifier, custodians_));
-      return committer_.commit(group);
+// False: it is the end.
+bool Pipeline::pause() {
+  stepped();
+  std::unique_lock guard(mutex_);
+  return !changed_.wait_for(guard, kTroublePause, [this] { return ending_; });
+}
+
+// What may have been linked gets its row before anything else is committed, or the next try would store it a second time.
+void Pipeline::recover(Verifier& verifier) {
+  const std::lock_guard one_at_a_time(recovering_);
+  while (committer_.is_broken() && pause()) try {
+      return committer_.adopt(judge_with(verifier, custodians_));
     } catch (const Error& error) {
-      if (patience_ == Patience::give_up) throw;
       log_.error(LogLine("trouble").sentence("reason", error.what()));
-      stepped();
-      std::unique_lock guard(mutex_);
-      if (changed_.wait_for(guard, kTroublePause, [this] { return ending_; })) return;  // they wait for the next start
     }
+}
+
+// A full disk or a busy index is no reason to die: the drops are where they were, and are taken afresh. Never what was written for the group that
+// failed: after a failed sync the kernel may have dropped it.
+bool Pipeline::take_over(const std::vector<JudgedDrop>& group) {
+  try {
+    return committer_.commit(group);
+  } catch (const Error& error) {
+    if (patience_ == Patience::give_up) throw;
+    log_.error(LogLine("trouble").sentence("reason", error.what()));
+    return false;
   }
 }
 
@@ -221,11 +311,10 @@ void Pipeline::run_committer() {
     for (;;) {
       const auto group = next_group();
       if (group.empty()) return;
-      take_over(group, verifier);
+      const bool committed = take_over(group);
+      if (!committed) recover(verifier);
       stepped();
-      const std::lock_guard guard(mutex_);
-      for (const auto& judged : group) forget(judged.drop);
-      changed_.notify_all();
+      forget(group, committed);
     }
   } catch (...) {
     fail();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The threads: intake (the caller's) -> one lane a verifier -> the committer. Bounded by octets and number, so that a flood fills the drop
+// The threads: intake (the caller's) -> one lane a verifier -> two committers. Bounded by octets and number, so that a flood fills the drop
 // directories and neither memory nor the table of descriptors; and by camera, so that a flood of one leaves room for the others.
 #pragma once
 
@@ -32,22 +32,35 @@ class Pipeline {
   [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
   // Fewer of this camera are on their way than pending-files and pending-bytes say.
   [[nodiscard]] bool has_share(const CameraId& camera) const;
+  // Readable when something left the pipeline since the last note_room(): a camera's share may have room again.
+  [[nodiscard]] int room_fd() const noexcept { return room_.get(); }
+  void note_room() noexcept;
+  // Cameras with drops that could not be committed: they are to be taken afresh.
+  [[nodiscard]] std::vector<CameraId> take_left();
   void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
   void wait_until_empty();
+  // Those of this camera that were not the size they had: somebody still writes. Each is told once.
+  [[nodiscard]] std::vector<std::string> take_changing(const CameraId& camera);
   void check();            // throws what a thread of it threw
   // Nothing is on its way, or a step ended within the last minute (a step that failed and will be tried again counts). May be asked at any time.
   [[nodiscard]] bool is_moving() const noexcept;
 
  private:
   void run_lane();
-  void judge_one(Drop drop, Verifier& verifier, server::SignerCache& cache);
+  struct Lane;
+  void judge_one(Drop drop, Lane& lane);
+  void keep_octets(JudgedDrop& judged, ByteView octets);
+  [[nodiscard]] bool may_draft(const JudgedDrop& judged);
   void forget(const Drop& drop);  // with the mutex held
+  void forget(const std::vector<JudgedDrop>& group, bool committed);
   void run_committer();
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   [[nodiscard]] std::size_t share_of_one() const noexcept;  // drops of one camera in a group
   void note_cameras(const std::vector<JudgedDrop>& group);
-  void take_over(const std::vector<JudgedDrop>& group, Verifier& verifier);
+  [[nodiscard]] bool take_over(const std::vector<JudgedDrop>& group);
+  void recover(Verifier& verifier);
+  [[nodiscard]] bool pause();
   void fail() noexcept;
   void stepped() noexcept;
 
@@ -65,16 +78,20 @@ class Pipeline {
   struct Share {
     std::uint64_t files = 0, octets = 0;
   };
-  std::optional<CameraId> last_camera_;   // the committer's own: of the newest group
+  std::optional<CameraId> last_camera_;  // of the newest group
   std::int64_t shared_until_ = 0;
   std::map<CameraId, Share> shares_;  // of those that have something on its way
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;
-  std::size_t in_lanes_ = 0;
+  std::size_t in_lanes_ = 0, drafts_ = 0;
+  std::set<std::pair<CameraId, std::string>> changing_;
+  std::set<CameraId> left_;
   std::atomic<std::size_t> on_their_way_{0};
   std::atomic<std::int64_t> last_step_{0};
   bool ending_ = false;
   std::exception_ptr failure_;
+  std::mutex recovering_;
+  Fd room_;
   std::vector<std::thread> threads_;
 };
 

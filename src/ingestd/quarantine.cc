@@ -57,8 +57,9 @@ static std::string reason_text(const CameraId& camera, const std::string& name, 
          format_key_value("reason", reason);
 }
 
-void Quarantine::keep(const Drop& drop, const Digest& digest, const std::string& reason) {
-  const auto octets = drop.snapshot.view();
+void Quarantine::keep(const JudgedDrop& judged, const Digest& digest, const std::string& reason) {
+  const auto& drop = judged.drop;
+  const auto& octets = judged.octets;
   if (!has_room(drop.camera, octets.size()))
     return note_overflow(drop.camera, rfc3339_ms(drop.received_at) + " " + digest.hex() + " " + std::to_string(octets.size()) + " " + reason);
   const auto dir = folder(drop.camera);

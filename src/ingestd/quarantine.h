@@ -10,15 +10,15 @@
 
 #include "src/base/fd.h"
 #include "src/envelope/envelope.h"
-#include "src/ingestd/snapshot.h"
+#include "src/ingestd/drop.h"
 
 namespace shutterseal::ingestd {
 
 class Quarantine {
  public:
   Quarantine(std::string directory, std::uint64_t quota) : directory_(std::move(directory)), quota_(quota) {}
-  // Durable when it returns. `reason` is one line for people: the verdict, and where.
-  void keep(const Drop& drop, const Digest& digest, const std::string& reason);
+  // With all its octets. Durable when it returns. `reason` is one line for people: the verdict, and where.
+  void keep(const JudgedDrop& judged, const Digest& digest, const std::string& reason);
   // Something that is no drop (a symlink, a directory, a file too large): moved here as it is when on the same file system.
   // False: it could only be described; the caller may remove it.
   [[nodiscard]] bool take(int from_dir, const CameraId& camera, const std::string& name, const struct stat& info, const std::string& reason);

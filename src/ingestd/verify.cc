@@ -73,7 +73,7 @@ void Verifier::start() {
   spawn();
   judged_ = 0;
   const auto& known = known_answer();
-  const auto answers = ask(known.snapshot, known.camera, known.signers, known.custodians);
+  const auto answers = ask(known.octets, known.camera, known.signers, known.custodians);
   if (answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted) return;
   stop();
   throw Error(ErrorKind::unavailable, "the verifier cannot work here: it does not accept a good envelope; nothing was judged");
@@ -83,10 +83,10 @@ void Verifier::prove() {
   if (pid_ < 0) start();
 }
 
-static std::unique_ptr<Request> make_request(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+static std::unique_ptr<Request> make_request(const Arena& octets, const CameraId& camera, const std::vector<server::Signer>& signers,
                                              const std::vector<Ski>& custodians, std::uint64_t picture_limit) {
   auto request = std::make_unique<Request>();
-  request->size = snapshot.view().size();
+  request->size = octets.view().size();
   request->picture_limit = picture_limit;
   SHUTTERSEAL_BUG_UNLESS(camera.text().size() < request->camera.size());
   std::copy(camera.text().begin(), camera.text().end(), request->camera.begin());
@@ -110,10 +110,10 @@ static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::s
   return judged.passage.camera == camera.text() && server::find_signer(signers, judged.certificate) != nullptr;
 }
 
-std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snapshot, const CameraId& camera,
+std::optional<std::vector<envelope::Judged>> Verifier::ask(const Arena& octets, const CameraId& camera,
                                                            const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
   if (!is_silent(socket_.get())) return std::nullopt;
-  if (!send_request(socket_.get(), *make_request(snapshot, camera, signers, custodians, settings_.picture_limit), snapshot.fd())) return std::nullopt;
+  if (!send_request(socket_.get(), *make_request(octets, camera, signers, custodians, settings_.picture_limit), octets.fd())) return std::nullopt;
   const auto until = monotonic_ms() + settings_.verifier_limit_ms;
   std::vector<envelope::Judged> all;
   std::size_t at = 0;
@@ -121,24 +121,24 @@ std::optional<std::vector<envelope::Judged>> Verifier::ask(const Snapshot& snaps
   do {
     if (all.size() == kMostAnswers || !receive_answer(socket_.get(), answer, until)) return std::nullopt;
     auto judged = from_answer(answer);
-    if (!judged || !is_believable(*judged, snapshot.view(), at, camera, signers)) return std::nullopt;
+    if (!judged || !is_believable(*judged, octets.view(), at, camera, signers)) return std::nullopt;
     // The name decides what counts as stored already, so it is never taken from the verifier.
-    judged->digest = envelope::sha256(snapshot.view().subspan(judged->offset, judged->size));
+    judged->digest = envelope::sha256(octets.view().subspan(judged->offset, judged->size));
     at += judged->size;
     all.push_back(*judged);
   } while (answer.is_last == 0);
-  if (at != snapshot.view().size()) return std::nullopt;
+  if (at != octets.view().size()) return std::nullopt;
   return all;
 }
 
-std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+std::vector<envelope::Judged> Verifier::judge(const Arena& octets, const CameraId& camera, const std::vector<server::Signer>& signers,
                                               const std::vector<Ski>& custodians) {
   if (judged_ >= settings_.verifier_life) stop();
   bool killed = false;
   for (int attempt = 0; attempt < 2; ++attempt) {
     prove();
     ++judged_;
-    if (auto answers = ask(snapshot, camera, signers, custodians)) return std::move(*answers);
+    if (auto answers = ask(octets, camera, signers, custodians)) return std::move(*answers);
     killed = was_killed() || killed;
     stop();
     log_.warning(LogLine("verifier-replaced").field("camera", camera.text()));
@@ -147,7 +147,7 @@ std::vector<envelope::Judged> Verifier::judge(const Snapshot& snapshot, const Ca
   if (killed) throw Error(ErrorKind::temporary, "a verifier was killed from outside: nothing was judged");
   envelope::Judged all;
   all.verdict = Verdict::malformed;
-  all.size = snapshot.view().size();
+  all.size = octets.view().size();
   return {all};
 }
 

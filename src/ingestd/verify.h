@@ -9,7 +9,7 @@
 #include "src/base/log.h"
 #include "src/envelope/envelope.h"
 #include "src/ingestd/settings.h"
-#include "src/ingestd/snapshot.h"
+#include "src/ingestd/arena.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::ingestd {
@@ -23,11 +23,11 @@ class Verifier {
 
   // One record an envelope, in order, without gaps from the first to the last octet. Checked here: ranges, the camera, that the signer is one
   // of `signers`; the digests are computed here. A verifier that dies, answers nonsense, or has not answered within
-  // verifier-limit is replaced; when it happens twice with the same snapshot the whole of it is one `malformed`. Each is replaced after
-  // verifier-life snapshots, too: should one be subverted unnoticed, it judges no more than these. Error unavailable when a fresh verifier
+  // verifier-limit is replaced; when it happens twice with the same octets the whole of it is one `malformed`. Each is replaced after
+  // verifier-life drops, too: should one be subverted unnoticed, it judges no more than these. Error unavailable when a fresh verifier
   // does not accept the known answer (known_answer.h), Error temporary when somebody killed one: then nothing was judged.
   void prove();  // starts one now, to learn that it works here
-  [[nodiscard]] std::vector<envelope::Judged> judge(const Snapshot& snapshot, const CameraId& camera, const std::vector<server::Signer>& signers,
+  [[nodiscard]] std::vector<envelope::Judged> judge(const Arena& octets, const CameraId& camera, const std::vector<server::Signer>& signers,
                                                     const std::vector<Ski>& custodians);
 
  private:
@@ -35,7 +35,7 @@ class Verifier {
   void spawn();
   void stop();
   [[nodiscard]] bool was_killed();
-  [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Snapshot& snapshot, const CameraId& camera,
+  [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Arena& octets, const CameraId& camera,
                                                                  const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians);
   const Settings& settings_;
   const Log& log_;

@@ -35,25 +35,25 @@ static bool whole(std::size_t size, Call call) {
   return done == static_cast<ssize_t>(size);
 }
 
-bool send_request(int socket, const Request& request, int snapshot) {
+bool send_request(int socket, const Request& request, int octets) {
   auto copy = request;
   Message message(copy);
   auto* control = CMSG_FIRSTHDR(&message.header);
   control->cmsg_level = SOL_SOCKET;
   control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(sizeof snapshot);
-  std::memcpy(CMSG_DATA(control), &snapshot, sizeof snapshot);
+  control->cmsg_len = CMSG_LEN(sizeof octets);
+  std::memcpy(CMSG_DATA(control), &octets, sizeof octets);
   return whole(sizeof copy, [&] { return ::sendmsg(socket, &message.header, MSG_NOSIGNAL); });
 }
 
-bool receive_request(int socket, Request& request, Fd& snapshot) {
+bool receive_request(int socket, Request& request, Fd& octets) {
   Message message(request);
   if (!whole(sizeof request, [&] { return ::recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC); })) return false;
   const auto* control = CMSG_FIRSTHDR(&message.header);
   if (!control || control->cmsg_type != SCM_RIGHTS) return false;
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
-  snapshot.reset(fd);
+  octets.reset(fd);
   return true;
 }
 

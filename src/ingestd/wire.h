@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What daemon and verifier say to each other over a SOCK_SEQPACKET pair: one Request with the snapshot's descriptor, then one Answer an
+// What daemon and verifier say to each other over a SOCK_SEQPACKET pair: one Request with the octets' descriptor, then one Answer an
 // envelope, the last one marked. Fixed-size plain records: there is nothing to parse. The daemon believes nothing of an Answer (verify.h).
 #pragma once
 
@@ -44,8 +44,8 @@ struct Answer {
 };
 
 // One message each; false: the other side is gone or sent something else.
-[[nodiscard]] bool send_request(int socket, const Request& request, int snapshot);
-[[nodiscard]] bool receive_request(int socket, Request& request, Fd& snapshot);
+[[nodiscard]] bool send_request(int socket, const Request& request, int octets);
+[[nodiscard]] bool receive_request(int socket, Request& request, Fd& octets);
 [[nodiscard]] bool send_answer(int socket, const Answer& answer);
 [[nodiscard]] bool receive_answer(int socket, Answer& answer, std::int64_t until);  // in monotonic_ms(); false, too: nothing came until then
 [[nodiscard]] bool is_silent(int socket);  // alive, and nothing was sent that nobody asked for

@@ -30,18 +30,18 @@ bool send_answers(const std::vector<envelope::Judged>& judged) {
 
 int verifier_main() {
   auto request = std::make_unique<Request>();
-  Fd snapshot;
+  Fd memory;
   // The picture limit comes with the first request; it never changes while this process lives.
   std::unique_ptr<envelope::Judge> judge;
   static_cast<void>(envelope::sha256({}));  // libcrypto loads what it needs while it still may
   enter_sandbox(kVerifierFd);
-  while (receive_request(kVerifierFd, *request, snapshot)) {
+  while (receive_request(kVerifierFd, *request, memory)) {
     if (!judge) judge = std::make_unique<envelope::Judge>(request->picture_limit, envelope::Naming::skip);
-    auto* octets = request->size == 0 ? nullptr : ::mmap(nullptr, request->size, PROT_READ, MAP_SHARED, snapshot.get(), 0);
+    auto* octets = request->size == 0 ? nullptr : ::mmap(nullptr, request->size, PROT_READ, MAP_SHARED, memory.get(), 0);
     if (octets == MAP_FAILED) ::_exit(1);
     if (!answer_request(*judge, *request, {static_cast<const std::uint8_t*>(octets), request->size})) ::_exit(1);
     if (octets) ::munmap(octets, request->size);
-    snapshot.reset();
+    memory.reset();
   }
   return 0;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the daemon believes of a verifier, and that nobody changes a snapshot.
+// What the daemon believes of a verifier, and that nobody changes what is judged.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "src/base/file.h"
-#include "src/ingestd/snapshot.h"
+#include "src/ingestd/arena.h"
 #include "src/ingestd/wire.h"
 
 namespace shutterseal::ingestd {
@@ -47,20 +47,41 @@ TEST_CASE("nonsense of a verifier that was taken over is not an answer") {
   CHECK(refused([](Answer& a) { a.note[0] = '\xff'; }));
 }
 
-TEST_CASE("a snapshot cannot be written, and a file that grows or shrinks meanwhile gives none") {
-  const Fd file(::memfd_create("drop", MFD_CLOEXEC));
-  write_all(file.get(), as_bytes("0123456789"), "drop");
-  const auto rewind = [&] { REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0); };
-  rewind();
-  CHECK_FALSE(Snapshot::take(file.get(), 9));
-  rewind();
-  CHECK_FALSE(Snapshot::take(file.get(), 11));
-  rewind();
-  const auto snapshot = Snapshot::take(file.get(), 10);
-  REQUIRE(snapshot);
-  CHECK(as_text(snapshot->view()) == "0123456789");
-  CHECK(::pwrite(snapshot->fd(), "x", 1, 0) < 0);
-  CHECK(::ftruncate(snapshot->fd(), 0) < 0);
+static Fd drop_of(std::string_view content) {
+  Fd file(::memfd_create("drop", MFD_CLOEXEC));
+  write_all(file.get(), as_bytes(content), "drop");
+  return file;
+}
+
+TEST_CASE("a drop that grows or shrinks meanwhile is not loaded") {
+  const auto file = drop_of("0123456789");
+  Arena arena;
+  CHECK_FALSE(arena.load(file.get(), 9));
+  CHECK_FALSE(arena.load(file.get(), 11));
+  REQUIRE(arena.load(file.get(), 10));
+  CHECK(as_text(arena.view()) == "0123456789");
+}
+
+TEST_CASE("nobody changes an arena through the descriptor that a verifier gets") {
+  Arena arena;
+  arena.load(as_bytes("0123456789"));
+  CHECK(::pwrite(arena.fd(), "x", 1, 0) < 0);
+  CHECK(::ftruncate(arena.fd(), 0) < 0);
+  CHECK(::mmap(nullptr, 10, PROT_READ | PROT_WRITE, MAP_SHARED, arena.fd(), 0) == MAP_FAILED);
+  auto* theirs = ::mmap(nullptr, 10, PROT_READ, MAP_SHARED, arena.fd(), 0);
+  REQUIRE(theirs != MAP_FAILED);
+  CHECK(::mprotect(theirs, 10, PROT_READ | PROT_WRITE) != 0);
+  ::munmap(theirs, 10);
+  CHECK(as_text(arena.view()) == "0123456789");
+}
+
+TEST_CASE("an arena shows the drop that was loaded last, whatever their sizes") {
+  Arena arena;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{10}, std::size_t{20} << 20, std::size_t{3} << 20, std::size_t{1}}) {
+    const std::string content(size, static_cast<char>('a' + size % 26));
+    REQUIRE(arena.load(drop_of(content).get(), size));
+    CHECK(as_text(arena.view()) == content);
+  }
 }
 
 }  // namespace shutterseal::ingestd

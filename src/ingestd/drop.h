@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A drop on its way through the pipeline: first a file of the camera's that was opened once, then what a verifier said of its octets.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/base/fd.h"
+#include "src/base/ids.h"
+#include "src/base/time.h"
+#include "src/envelope/envelope.h"
+#include "src/evidence/evidence.h"
+#include "src/server/trust.h"
+
+namespace shutterseal::ingestd {
+
+struct Drop {
+  CameraId camera;
+  std::string name;
+  TimeMs received_at = 0;
+  dev_t device = 0;  // with inode: which file was judged, should the name mean another one by now
+  ino_t inode = 0;
+  std::uint64_t size = 0;
+  Fd file;                     // closed when its octets were read
+  bool is_for_keeping = false; // whole, whatever is in it: its camera is revoked
+};
+
+struct JudgedDrop {
+  Drop drop;
+  std::vector<envelope::Judged> envelopes;
+  std::vector<server::Signer> signers;  // that the verifier was given
+  // What was judged, as one or the other: a draft an envelope, in order; or all octets, where not all of them are to be stored.
+  std::vector<std::shared_ptr<evidence::Draft>> drafts;
+  Bytes octets;
+};
+
+}  // namespace shutterseal::ingestd

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups that are committed side by side: each envelope once, and nothing of a group that rests on one that failed.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "src/base/error.h"
+#include "src/ingestd/commit.h"
+#include "test/unit/envelope_world.h"
+#include "test/unit/scratch.h"
+
+namespace shutterseal::ingestd {
+
+static constexpr TimeMs kReceived = 1'800'000'000'500;
+
+struct CommitWorld {
+  Scratch scratch;
+  envelope::TestWorld keys;
+  envelope::Sealer sealer = keys.sealer();
+  CameraId id = *CameraId::parse("101");
+  Context context{{}, server_paths(scratch.path)};
+  registry::Registry registry{made(context.paths.cameras)};
+  Log log{"test", true, LogLevel::error};
+  std::unique_ptr<Committer> committer;
+  std::vector<server::Signer> signers{server::signer_of(keys.camera)};
+
+  CommitWorld() {
+    registry.enrol({.id = id, .uid = 1, .enrolled = 1, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .expires = {}, .networks = {}, .services = {}},
+                   "key", keys.camera.fingerprint.hex(), keys.camera.to_pem());
+    const auto key = envelope::PrivateKey::generate();
+    const auto certificate = envelope::issue_certificate({envelope::Role::receipt, "receipts", key.public_point(), envelope::kBegin, envelope::kEnd}, key, nullptr);
+    const auto pem = key.to_pem(Secret());
+    std::ofstream(context.paths.receipt_key) << as_text(pem) << certificate.to_pem();
+    for (const auto* dir : {"/incoming", "/receipts"}) made(context.paths.drop + "/cam-101" + dir);
+    for (const auto& dir : {context.paths.state_dir, context.paths.void_dir, context.paths.quarantine}) made(dir);
+    committer = std::make_unique<Committer>(context, registry, log);
+    adopt();
+  }
+  static std::string made(const std::string& path) {
+    std::filesystem::create_directories(path);
+    return path;
+  }
+  void adopt() {
+    committer->adopt([](ByteView, const CameraId&, const std::vector<server::Signer>&) { return envelope::Judged{}; });
+  }
+  [[nodiscard]] JudgedDrop drop_of(const envelope::Sealed& sealed, std::uint64_t sequence, TimeMs received) const {
+    envelope::Judged judged;
+    judged.verdict = Verdict::accepted;
+    judged.size = sealed.size;
+    judged.digest = sealed.digest;
+    judged.certificate = keys.camera.fingerprint;
+    judged.passage = envelope::test_passage(sequence);
+    const auto view = sealed.view();
+    return {{id, "drop", received, 0, 0, sealed.size, Fd(), false}, {judged}, signers, {}, Bytes(view.begin(), view.end())};
+  }
+  [[nodiscard]] envelope::Sealed seal(std::uint64_t sequence) const { return seal_test(sealer, envelope::test_passage(sequence), envelope::random_octets(1000)); }
+  [[nodiscard]] std::size_t stored() const {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(context.paths.evidence)) if (entry.is_regular_file()) ++count;
+    return count;
+  }
+};
+
+TEST_CASE("the same envelope in groups that are committed at the same time is stored once") {
+  CommitWorld world;
+  for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    const auto sealed = world.seal(sequence);
+    std::atomic<int> committed{0};
+    const auto commit = [&](TimeMs received) {
+      std::vector<JudgedDrop> group;
+      group.push_back(world.drop_of(sealed, sequence, received));
+      if (world.committer->commit(group)) ++committed;
+    };
+    std::thread other([&] { commit(kReceived + 1); });
+    commit(kReceived);
+    other.join();
+    CHECK(committed == 2);
+    CHECK(world.stored() == sequence);
+  }
+}
+
+TEST_CASE("after a group that failed none is committed before adoption") {
+  CommitWorld world;
+  std::vector<JudgedDrop> first, second;
+  const auto sealed = world.seal(1);
+  first.push_back(world.drop_of(sealed, 1, kReceived));
+  // Its name is taken by something else.
+  REQUIRE(world.committer->commit(first));
+  const auto place = std::filesystem::recursive_directory_iterator(world.context.paths.evidence);
+  std::filesystem::path file;
+  for (const auto& entry : place)
+    if (entry.is_regular_file()) file = entry.path();
+  const auto spoilt = world.seal(2);
+  const auto name = file.filename().string();
+  const auto taken = name.substr(0, name.find('-')) + name.substr(name.find('-'), 9) + "-2-" + spoilt.digest.hex().substr(0, 16) + ".p7m";
+  std::ofstream(file.parent_path() / taken) << "other octets";
+  first.clear();
+  first.push_back(world.drop_of(spoilt, 2, kReceived));
+  CHECK_THROWS_AS(static_cast<void>(world.committer->commit(first)), Error);
+  CHECK(world.committer->is_broken());
+  second.push_back(world.drop_of(world.seal(3), 3, kReceived));
+  CHECK_FALSE(world.committer->commit(second));
+  CHECK(world.stored() == 2);
+  world.adopt();
+  CHECK(world.committer->commit(second));
+  CHECK(world.stored() == 3);
+}
+
+}  // namespace shutterseal::ingestd
