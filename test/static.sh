@@ -33,6 +33,14 @@ folder_check_sees_a_breach() {
   rm -rf "$trial"
   [ "$(printf '%s\n' "$breaches" | wc -l)" -eq 2 ]
 }
+# As it was: without the sign that hides the camera's part of the primary key, each new envelope read every row of its camera.
+query_check_sees_a_scan() {
+  trial=$(mktemp)
+  sed 's/+camera/camera/' src/ledger/index.cc > "$trial"
+  scans=$(/usr/bin/python3 scripts/check-queries.py "$trial")
+  rm -f "$trial"
+  printf '%s\n' "$scans" | grep -q 'PRIMARY KEY (camera=?)'
+}
 every_program_has_a_page() {
   for page in shutterseal.1 shutterseal-upload.1 shutterseal-ingestd.8 shutterseal-upload.conf.5 shutterseal-ingestd.conf.5 shutterseal-envelope.5 pam_shutterseal.8 shutterseal-doctor.1 shutterseal-server.7; do
     [ -s "man/$page" ] || { echo "man/$page is missing"; return 1; }
@@ -109,6 +117,8 @@ sshd_config_is_good() {
 
 check "folders use only what the table allows" /usr/bin/python3 scripts/check-folders.py
 check "the folder check sees a breach" folder_check_sees_a_breach
+check "the index finds by a key what it is asked for each envelope" /usr/bin/python3 scripts/check-queries.py
+check "the query check sees a scan" query_check_sees_a_scan
 check "every source has its licence line" every_source_has_a_licence_line
 check "shellcheck is clean" shellcheck_is_clean
 check "mandoc -Tlint is clean" man_pages_are_clean

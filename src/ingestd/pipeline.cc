@@ -13,7 +13,7 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr std::uint64_t kMostOctets = std::uint64_t{24} << 20;  // on their way; one drop may be larger
+static constexpr std::uint64_t kMostOctets = std::uint64_t{48} << 20;  // on their way; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr int kCommitters = 2;  // one waits for the disk while the other keeps the books

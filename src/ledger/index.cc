@@ -160,14 +160,16 @@ bool Index::has_location(TimeMs received_at, const std::string& location) const 
   return query.number(received_at).text(location).step();
 }
 
+// "+camera": by the key (chain, sequence). Left to itself, the planner takes the camera's part of the primary key for some of these, and reads every
+// row of the camera for each new one.
 bool Index::is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const {
-  Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ? AND camera = ?");
+  Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ? AND +camera = ?");
   if (place.octets(chain).number(sequence).octets(digest).text(camera.text()).step()) return true;
   // Contradicted only when neighbours are stored and none of them fits: of two branches each fits one.
-  Statement before(*impl_, "SELECT count(*), count(CASE WHEN digest = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND camera = ?");
+  Statement before(*impl_, "SELECT count(*), count(CASE WHEN digest = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ?");
   static_cast<void>(before.octets(previous).octets(chain).number(sequence - 1).text(camera.text()).step());
   if (before.integer(0) > 0 && before.integer(1) == 0) return true;
-  Statement after(*impl_, "SELECT count(*), count(CASE WHEN previous = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND camera = ?");
+  Statement after(*impl_, "SELECT count(*), count(CASE WHEN previous = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ?");
   static_cast<void>(after.octets(digest).octets(chain).number(sequence + 1).text(camera.text()).step());
   return after.integer(0) > 0 && after.integer(1) == 0;
 }
@@ -192,13 +194,13 @@ static void drop_run(const Index::Impl& impl, std::int64_t id) {
 // whoever went on with another camera's chain would otherwise take its receipts away.
 static void join_runs(const Index::Impl& impl, const Row& row) {
   StoredRun joined{0, row.sequence, row.sequence, row.previous, row.digest};
-  Statement before(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND last = ? AND tip = ? AND camera = ? LIMIT 1");
+  Statement before(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND last = ? AND tip = ? AND +camera = ? LIMIT 1");
   if (const auto run = find_run(before.octets(row.chain).number(row.sequence - 1).octets(row.previous).text(row.camera.text()))) {
     joined.first = run->first;
     joined.head = run->head;
     drop_run(impl, run->id);
   }
-  Statement after(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND first = ? AND head = ? AND camera = ? LIMIT 1");
+  Statement after(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND first = ? AND head = ? AND +camera = ? LIMIT 1");
   if (const auto run = find_run(after.octets(row.chain).number(row.sequence + 1).octets(row.digest).text(row.camera.text()))) {
     joined.last = run->last;
     joined.tip = run->tip;
@@ -206,7 +208,7 @@ static void join_runs(const Index::Impl& impl, const Row& row) {
   }
   Statement add(impl,
                 "INSERT INTO run (camera, chain, first, last, head, tip, grown) "
-                "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(grown), 0) + 1 FROM run))");
+                "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM run))");
   add.text(row.camera.text()).octets(row.chain).number(joined.first).number(joined.last);
   static_cast<void>(add.octets(joined.head).octets(joined.tip).step());
 }
