@@ -19,7 +19,10 @@ ServerPaths server_paths(const std::string& root) {
   paths.void_dir = paths.state_dir + "/void";
   paths.quarantine = paths.state_dir + "/quarantine";
   paths.index = paths.state_dir + "/index.db";
+  paths.heard = paths.state_dir + "/heard";
+  paths.alarms = paths.state_dir + "/alarms";
   paths.run_dir = root + SHUTTERSEAL_RUNSTATEDIR "/shutterseal";
+  paths.alert_socket = paths.run_dir + "-alert/socket";
   paths.logins = paths.run_dir + "-login";
   return paths;
 }

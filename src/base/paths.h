@@ -19,7 +19,10 @@ struct ServerPaths {
   std::string state_dir;     // /var/lib/shutterseal
   std::string evidence, void_dir, quarantine;
   std::string index;         // state_dir/index.db
+  std::string heard;         // state_dir/heard: when each camera was last heard
+  std::string alarms;        // state_dir/alarms: up to when events were alerted
   std::string run_dir;       // /run/shutterseal
+  std::string alert_socket;  // /run/shutterseal-alert/socket: the alert runner's, where systemd listens for it
   std::string logins;        // /run/shutterseal-login: root's, since PAM writes it; the daemon's run_dir is not
 };
 [[nodiscard]] ServerPaths server_paths(const std::string& root);

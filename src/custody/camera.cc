@@ -16,6 +16,7 @@
 #include "src/registry/logins.h"
 #include "src/registry/password.h"
 #include "src/report/json.h"
+#include "src/server/heard.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::custody {
@@ -34,14 +35,34 @@ static report::Json to_json(const registry::Camera& camera) {
   return json;
 }
 
+// What the daemon noted. Whether a camera is silent is the daemon's word: only it knows since when it listens.
+static std::optional<server::Heard> heard_of(const config::Arguments& arguments, const CameraId& id) {
+  return server::HeardFiles(paths_of(arguments).heard).find(id);
+}
+
+static void add_heard(report::Json& json, const std::optional<server::Heard>& heard) {
+  if (!heard) return;
+  json["heard"] = rfc3339_ms(heard->last);
+  if (heard->interval_ms != 0) json["heartbeat_seconds"] = heard->interval_ms / 1000;
+  if (heard->silent_since) json["silent_since"] = rfc3339_ms(*heard->silent_since);
+}
+
+static std::string heard_text(const std::optional<server::Heard>& heard) {
+  if (!heard) return "";
+  return heard->silent_since ? " silent since " + rfc3339(*heard->silent_since) : " heard " + rfc3339(heard->last);
+}
+
 static int list_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   for (const auto& id : registry.list()) {
     const auto camera = enrolled_camera(registry, id);
+    const auto heard = heard_of(arguments, id);
+    auto json = to_json(camera);
+    add_heard(json, heard);
     if (arguments.has("json"))
-      fmt::print("{}\n", report::to_text(to_json(camera)));
+      fmt::print("{}\n", report::to_text(json));
     else
-      fmt::print("{:<28} {:<9} enrolled {} uid {}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid);
+      fmt::print("{:<28} {:<9} enrolled {} uid {}{}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid, heard_text(heard));
   }
   return 0;
 }
@@ -50,6 +71,7 @@ static int show_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   const auto id = camera_id(arguments.operands()[2]);
   auto json = to_json(enrolled_camera(registry, id));
+  add_heard(json, heard_of(arguments, id));
   json["ssh_key"] = registry.authorized_key(id);
   for (const auto& file : registry.signing_certificates(id)) {
     const auto certificate = envelope::Certificate::from_pem(file.content, file.path);

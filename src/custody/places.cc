@@ -38,6 +38,7 @@ std::vector<Place> server_places(const ServerPaths& paths, const Owners& owners)
           {paths.void_dir, S_IFDIR, uid, gid, 0750},
           {paths.quarantine, S_IFDIR, uid, gid, 0750},
           {paths.index, S_IFREG, uid, gid, 0640, false},
+          {paths.heard, S_IFDIR, uid, gid, 0750, false},
           {paths.run_dir, S_IFDIR, uid, gid, 0750, false}};
 }
 

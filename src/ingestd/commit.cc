@@ -35,7 +35,8 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       store_(evidence::open_directory_store(context.paths.evidence)),
       index_(context.paths.index, ledger::Access::read_write),
       quarantine_(context.paths.quarantine, context.settings.quarantine_quota),
-      void_(context.paths.void_dir, UINT64_MAX) {}
+      void_(context.paths.void_dir, UINT64_MAX),
+      alarms_(context, registry, log) {}
 
 void Committer::adopt(const server::JudgeOne& judge) {
   std::unique_lock books(books_);
@@ -145,7 +146,8 @@ void Committer::record_envelope(const JudgedDrop& judged, const envelope::Judged
   const auto* signer = server::find_signer(judged.signers, one.certificate);
   SHUTTERSEAL_BUG_UNLESS(signer != nullptr);  // Verifier::judge() accepts nothing else
   const auto verdict = server::stored_verdict(judged.drop.camera, one, signer->not_after, judged.drop.received_at, index_);
-  static_cast<void>(index_.insert(server::make_row(judged.drop.camera, one, verdict, judged.drop.received_at, location)));
+  stored_.push_back(server::make_row(judged.drop.camera, one, verdict, judged.drop.received_at, location));
+  static_cast<void>(index_.insert(stored_.back()));
   LogLine line("accepted");
   line.field("camera", judged.drop.camera.text()).field("chain", one.passage.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(one.passage.sequence));
   line.number("bytes", static_cast<std::int64_t>(one.size)).field("sha256", one.digest.hex());
@@ -282,8 +284,11 @@ bool Committer::is_broken() const {
 }
 
 void Committer::keep_books(Plan& plan) {
+  stored_.clear();
   // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
   record(plan);
+  // Crash before the alarm: catch_up() finds the rows.
+  alarms_.stored(stored_);
   // Crash between receipts: the same.
   write_receipts(plan);
   for (const auto* judged : plan.put_aside) put_aside(*judged);

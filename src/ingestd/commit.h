@@ -12,6 +12,7 @@
 #include "src/base/log.h"
 #include "src/envelope/receipt.h"
 #include "src/evidence/evidence.h"
+#include "src/ingestd/alarm.h"
 #include "src/ingestd/drop.h"
 #include "src/ingestd/quarantine.h"
 #include "src/ingestd/settings.h"
@@ -26,12 +27,14 @@ class Committer {
   Committer(const Context& context, const registry::Registry& registry, const Log& log);
   // Evidence without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
+  void catch_up() { alarms_.catch_up(index_); }  // at start, after adoption: what was stored and not alerted
   // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
   // this one failed, and its thread has the Error.
   [[nodiscard]] bool commit(const std::vector<JudgedDrop>& group);
   [[nodiscard]] bool is_broken() const;
   // What commit() will store of it, written beforehand: by any thread.
   [[nodiscard]] std::shared_ptr<evidence::Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) { return store_->draft(camera, received_at, content); }
+  Alarms& alarms() { return alarms_; }
   [[nodiscard]] std::uint64_t free_space() const { return store_->free_space(); }
 
  private:
@@ -61,6 +64,8 @@ class Committer {
   bool broken_ = false;
   std::condition_variable turned_;
   Quarantine quarantine_, void_;  // of the group whose turn it is
+  Alarms alarms_;
+  std::vector<ledger::Row> stored_;  // of the group whose turn it is
 };
 
 }  // namespace shutterseal::ingestd

@@ -15,6 +15,7 @@ static Committer& adopted(Committer& committer, const Context& context, const Lo
   Verifier verifier(context.settings, log);
   const auto custodians = server::skis_of(server::read_certificates(context.paths.custodians));
   committer.adopt(judge_with(verifier, custodians));
+  committer.catch_up();
   return committer;
 }
 
@@ -119,6 +120,7 @@ void Daemon::run() {
     }
     const auto pause = sweep();
     pipeline_.check();
+    committer_.alarms().tend();
     wait(std::min(pause, std::max<std::int64_t>(0, next_rescan - monotonic_ms())));
   }
   manager_.stopping();

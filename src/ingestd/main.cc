@@ -7,6 +7,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/ingestd/alert_runner.h"
 #include "src/ingestd/daemon.h"
 #include "src/ingestd/verify.h"
 #include "src/ingestd/worker.h"
@@ -15,7 +16,9 @@ namespace shutterseal::ingestd {
 
 static std::vector<config::Option> options() {
   auto all = config::common_options();
-  all.insert(all.end(), {{"once", "", "take what is there and exit"}, {"foreground", "", "log to standard error, not to syslog"}});
+  all.insert(all.end(), {{"once", "", "take what is there and exit"},
+                         {"foreground", "", "log to standard error, not to syslog"},
+                         {"alert-runner", "", "run alert-command for what comes from descriptor 3 (for systemd)"}});
   return all;
 }
 
@@ -47,6 +50,13 @@ static int serve(const Context& context, bool once, bool foreground) {
   return 0;
 }
 
+static int serve_alerts(const Context& context, bool foreground) {
+  StopSignal stop_signal;
+  const Log log(kProgram, foreground, context.settings.log_level);
+  run_alerts(context, log, stop_signal);
+  return 0;
+}
+
 static int run(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--verifier") == 0) return verifier_main();
   const auto arguments = config::parse_arguments(argc, argv, options());
@@ -67,6 +77,7 @@ static int run(int argc, char** argv) {
     Verifier(context.settings, log).prove();  // a sandbox that is too tight is a mistake of configuration
     return 0;
   }
+  if (arguments.has("alert-runner")) return serve_alerts(context, arguments.has("foreground"));
   return serve(context, arguments.has("once"), arguments.has("foreground"));
 }
 

@@ -2,6 +2,7 @@
 #include "src/ingestd/settings.h"
 
 #include "src/base/error.h"
+#include "src/base/text.h"
 #include "src/config/settings.h"
 #include "src/envelope/envelope.h"
 
@@ -25,7 +26,27 @@ static void bind(config::Settings& table, Settings& settings) {
   table.duration("group-wait", settings.group_wait_ms, 0, kSecond);
   table.duration("rescan", settings.rescan_ms, kSecond, 3600 * kSecond);
   table.duration("part-age", settings.part_age_ms, 3600 * kSecond, 365 * kDay);
+  table.text("alert-command", settings.alert_command);
+  table.duration("alert-timeout", settings.alert_timeout_ms, kSecond, 3600 * kSecond);
+  table.duration("alert-pause", settings.alert_pause_ms, kSecond, kDay);
+  table.duration("silent-after", settings.silent_after_ms, 0, 365 * kDay);
   table.text("log-level", settings.log_level_text);
+}
+
+// Words between spaces, no shell and no quoting: what needs more is a script.
+static std::vector<std::string> words_of(const std::string& command) {
+  std::vector<std::string> words;
+  for (const auto word : split(command, ' '))
+    if (!word.empty()) words.emplace_back(word);
+  return words;
+}
+
+static std::vector<std::string> given(const config::Arguments& arguments) {
+  std::vector<std::string> words;
+  for (const auto* name : {"config", "root"})
+    if (arguments.has(name)) words.insert(words.end(), {"--" + std::string(name), arguments.get(name)});
+  if (arguments.has("foreground")) words.emplace_back("--foreground");
+  return words;
 }
 
 Context load_context(const config::Arguments& arguments) {
@@ -39,6 +60,10 @@ Context load_context(const config::Arguments& arguments) {
   const auto level = parse_log_level(settings.log_level_text);
   if (!level) throw Error(ErrorKind::config, file + ": 'log-level' is error, warning, info or debug");
   settings.log_level = *level;
+  settings.alert_argv = words_of(settings.alert_command);
+  if (!settings.alert_argv.empty() && settings.alert_argv.front().front() != '/')
+    throw Error(ErrorKind::config, file + ": 'alert-command' begins with an absolute path");
+  context.given = given(arguments);
   if (settings.drop_limit < settings.picture_limit + envelope::kLargestOverhead)
     throw Error(ErrorKind::config, file + ": 'drop-limit' is too small for one picture of 'picture-limit'");
   return context;

@@ -2,6 +2,9 @@
 // shutterseal-ingestd.conf(5) as a struct.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "src/base/log.h"
 #include "src/base/paths.h"
 #include "src/config/arguments.h"
@@ -25,6 +28,11 @@ struct Settings {
   std::int64_t group_wait_ms = 10;
   std::int64_t rescan_ms = 10'000;
   std::int64_t part_age_ms = 7LL * 24 * 3600 * 1000;  // of an upload that was cut and never finished
+  std::string alert_command;                          // absolute path and words, split at spaces; empty: none
+  std::vector<std::string> alert_argv;                // of alert_command
+  std::int64_t alert_timeout_ms = 30'000;
+  std::int64_t alert_pause_ms = 60'000;               // between two commands for the same camera and kind
+  std::int64_t silent_after_ms = 0;                   // 0: twice the interval that a camera states, alone
   std::string log_level_text = "info";
   LogLevel log_level = LogLevel::info;
 };
@@ -32,6 +40,7 @@ struct Settings {
 struct Context {
   Settings settings;
   ServerPaths paths;
+  std::vector<std::string> given;  // of the command line, for a process that shall have the same context
 };
 [[nodiscard]] Context load_context(const config::Arguments& arguments);
 [[nodiscard]] std::string dump_settings(const Context& context);

@@ -306,6 +306,12 @@ void Index::find(const Query& query, const std::function<void(const Row&)>& visi
   while (rows.step()) visit(read_row(*impl_, rows));
 }
 
+void Index::events_since(TimeMs received_from, const std::function<void(const Row&)>& visit) const {
+  Statement rows(*impl_, SHUTTERSEAL_ROW "WHERE received_at >= ?1 AND kind = 1 ORDER BY received_at");
+  rows.number(received_from);
+  while (rows.step()) visit(read_row(*impl_, rows));
+}
+
 std::optional<Row> Index::newest() const {
   Statement query(*impl_, SHUTTERSEAL_ROW "ORDER BY received_at DESC LIMIT 1");
   if (!query.step()) return std::nullopt;

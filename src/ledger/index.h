@@ -68,6 +68,7 @@ class Index {
 
   [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const;
   void find(const Query& query, const std::function<void(const Row&)>& visit) const;  // ordered by camera and time
+  void events_since(TimeMs received_from, const std::function<void(const Row&)>& visit) const;  // in order of arrival
   [[nodiscard]] std::optional<Row> newest() const;  // by receiving time: where start-up adoption may begin
   [[nodiscard]] std::uint64_t count() const;
 

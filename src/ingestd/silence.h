@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who has not been heard for too long. By the monotonic clock, so that a server whose clock is set hears nobody fall silent; counted from the start
+// of the daemon at the earliest, so that after a server's own outage each camera has its time to come back. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "src/registry/registry.h"
+#include "src/server/heard.h"
+
+namespace shutterseal::ingestd {
+
+class Silence {
+ public:
+  struct Word {
+    CameraId camera;
+    bool silent = false;         // else: back
+    TimeMs last = 0;             // the last envelope before the silence
+    std::int64_t after_ms = 0;   // silent: how long was waited; back: how long it was
+  };
+  // `after_ms`: nobody is silent sooner, and who stated no interval is so then; 0: twice the stated interval alone.
+  Silence(server::HeardFiles files, const registry::Registry& registry, std::int64_t after_ms);
+
+  // An envelope of this camera is stored. `interval_ms`: of a heartbeat that stated one. Gives a word when it was silent.
+  [[nodiscard]] std::optional<Word> heard(const CameraId& id, std::optional<std::int64_t> interval_ms, TimeMs received_at);
+  // Those that fell silent since the last look: told once, by a restarted daemon, too. None for a camera that is not active.
+  [[nodiscard]] std::vector<Word> look();
+
+ private:
+  struct Entry {
+    server::Heard heard;
+    std::int64_t since = 0;     // monotonic
+    TimeMs touched = 0;         // what the file says
+  };
+  [[nodiscard]] std::int64_t patience(const Entry& entry) const;
+  [[nodiscard]] bool is_active(const CameraId& id) const;
+  void remember(const CameraId& id, Entry& entry, bool changed);
+  server::HeardFiles files_;
+  const registry::Registry& registry_;
+  std::int64_t after_ms_;
+  std::map<CameraId, Entry> entries_;
+};
+
+}  // namespace shutterseal::ingestd

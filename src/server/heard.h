@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// When each camera was last heard, and whether it is silent: what the daemon knows and `camera list` shows. One small file a camera, whose
+// modification time is the last envelope's, so that a picture costs one system call and no sync: a power cut forgets some seconds of it, and a
+// daemon that starts gives each camera its time again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/time.h"
+
+namespace shutterseal::server {
+
+struct Heard {
+  TimeMs last = 0;               // the server's clock
+  std::int64_t interval_ms = 0;  // between two heartbeats, as the camera itself said in its newest; 0: it said none
+  std::optional<TimeMs> silent_since;  // the last envelope before the silence that was alerted
+  friend bool operator==(const Heard&, const Heard&) = default;
+};
+[[nodiscard]] std::string format_heard(const Heard& heard);                                  // without `last`
+[[nodiscard]] std::optional<Heard> parse_heard(std::string_view text, const std::string& file);  // nothing: damaged; Error config: newer
+
+class HeardFiles {
+ public:
+  explicit HeardFiles(std::string dir) : dir_(std::move(dir)) {}
+  void make() const;                                             // the folder
+  [[nodiscard]] std::optional<Heard> find(const CameraId& id) const;  // nothing: never heard since this is kept
+  [[nodiscard]] std::vector<CameraId> list() const;
+  void touch(const CameraId& id, TimeMs now) const;  // of a file that exists
+  void write(const CameraId& id, const Heard& heard) const;  // durable
+
+ private:
+  [[nodiscard]] std::string path_of(const CameraId& id) const { return dir_ + "/" + id.text(); }
+  std::string dir_;
+};
+
+// "heartbeat 900", a camera's signed word; its note may be any text. Nothing: no heartbeat, or one that states no span between ten seconds and a week.
+[[nodiscard]] bool is_heartbeat(std::string_view note);
+[[nodiscard]] std::optional<std::int64_t> heartbeat_interval_ms(std::string_view note);
+
+}  // namespace shutterseal::server

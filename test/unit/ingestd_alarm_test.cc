@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which alerts go, what they say, and who is silent.
+#include <doctest/doctest.h>
+
+#include "src/base/file.h"
+#include "src/ingestd/alarm.h"
+#include "test/unit/scratch.h"
+
+namespace shutterseal::ingestd {
+
+static Alert alert(const std::string& camera, const std::string& kind) { return {camera, kind, "5f", "7", "", "", 1, "note"}; }
+
+TEST_CASE("an alert goes to the runner and back, and nothing else is one") {
+  const auto one = alert("101", "tamper");
+  const auto text = format_alert(one);
+  REQUIRE(parse_alert(text));
+  CHECK(format_alert(*parse_alert(text)) == text);
+  CHECK(environment_of(one).front() == "SHUTTERSEAL_CAMERA=101");
+  const auto spoilt = [&text](const std::string& from, const std::string& to) {
+    auto other = text;
+    other.replace(other.find(from), from.size(), to);
+    return parse_alert(other);
+  };
+  CHECK(spoilt("CAMERA=101", "CAMERA=-"));
+  CHECK_FALSE(spoilt("CAMERA=101", "CAMERA=../x"));
+  CHECK_FALSE(spoilt("CAMERA=101", "PATH=/tmp"));
+  CHECK_FALSE(spoilt("KIND=tamper", "KIND=$(id)"));
+  CHECK_FALSE(spoilt("COUNT=1", "COUNT=x"));
+  CHECK_FALSE(spoilt("note\n", "note\nLD_PRELOAD=/tmp/x\n"));
+  CHECK_FALSE(spoilt("note", "\x1b[2J"));
+  CHECK_FALSE(parse_alert(text.substr(0, text.size() - 1)));
+  CHECK_FALSE(parse_alert(""));
+  CHECK_FALSE(parse_alert(text + std::string(kLargestAlert, 'x')));
+}
+
+TEST_CASE("only words that are known are kinds") {
+  CHECK(kind_of("tamper") == "tamper");
+  CHECK(kind_of("gap 12-19 disk-full") == "gap");
+  CHECK(kind_of("tampering") == "other");
+  CHECK(kind_of("x kind=tamper") == "other");
+  CHECK(kind_of("silent") == "other");  // the daemon's own word: no camera says it
+  CHECK(kind_of("") == "other");
+}
+
+TEST_CASE("the first goes at once, what follows within the pause is counted") {
+  AlertQueue queue(1000);
+  for (int i = 0; i < 5; ++i) queue.add(alert("101", "tamper"));
+  auto next = queue.next(10);
+  REQUIRE(next);
+  CHECK(next->count == 5);
+  queue.sent(*next, 10);
+  CHECK_FALSE(queue.next(10));
+  queue.add(alert("101", "tamper"));
+  queue.add(alert("101", "power"));
+  next = queue.next(20);
+  REQUIRE(next);
+  CHECK(next->kind == "power");
+  queue.sent(*next, 20);
+  CHECK_FALSE(queue.next(1000));
+  next = queue.next(1010);
+  REQUIRE(next);
+  CHECK(next->kind == "tamper");
+  CHECK(next->count == 1);
+}
+
+TEST_CASE("what could not be sent stays") {
+  AlertQueue queue(1000);
+  queue.add(alert("101", "tamper"));
+  CHECK(queue.next(1));
+  CHECK(queue.next(2));
+  CHECK(queue.rest()->kind == "tamper");
+}
+
+TEST_CASE("a thousand cameras at once are a few messages, of which the last counts all the others") {
+  AlertQueue queue(1000);
+  for (int i = 0; i < 1000; ++i) queue.add(alert("c" + std::to_string(i), "silent"));
+  std::size_t messages = 0;
+  std::uint64_t counted = 0;
+  std::string last;
+  while (const auto next = queue.next(1)) {
+    ++messages;
+    counted += next->count;
+    last = next->kind + ": " + next->note;
+    queue.sent(*next, 1);
+  }
+  CHECK(messages == 20);
+  CHECK(counted == 1000);
+  CHECK(last == "many: 981 alarms of 981 cameras: silent 981");
+  CHECK_FALSE(queue.rest());
+  queue.add(alert("101", "tamper"));
+  CHECK_FALSE(queue.next(2));
+  CHECK(queue.next(10'001));  // one in ten seconds from then on
+}
+
+static registry::Registry with_camera(const Scratch& scratch, registry::State state) {
+  const registry::Registry registry(scratch.path);
+  const auto id = *CameraId::parse("101");
+  if (!registry.find(id))
+    registry.enrol({.id = id, .uid = 1, .enrolled = 1, .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {}, .expires = {}, .networks = {}, .services = {}}, "", "aa", "");
+  static_cast<void>(registry.update(id, [&](registry::Camera& camera) { camera.state = state; }));
+  return registry;
+}
+
+// For longer than a camera with an interval of one millisecond may take.
+static bool stays_quiet(Silence& silence) {
+  bool quiet = true;
+  for (const auto until = monotonic_ms() + 10; monotonic_ms() < until;) quiet = silence.look().empty() && quiet;
+  return quiet;
+}
+
+TEST_CASE("a camera falls silent once, is back once, and a restart tells it neither again") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  {
+    Silence silence(files, registry, 0);
+    CHECK_FALSE(silence.heard(id, std::nullopt, 1'800'000'000'000));
+    CHECK(silence.look().empty());  // it stated no interval
+  }
+  files.write(id, {1'800'000'000'000, 1, std::nullopt});
+  Silence silence(files, registry, 0);
+  while (silence.look().empty()) {
+  }
+  CHECK(files.find(id)->silent_since == 1'800'000'000'000);
+  CHECK(silence.look().empty());
+  Silence restarted(files, registry, 0);
+  CHECK(stays_quiet(restarted));
+  const auto back = restarted.heard(id, std::nullopt, 1'800'000'060'000);
+  REQUIRE(back);
+  CHECK_FALSE(back->silent);
+  CHECK(back->after_ms == 60'000);
+  CHECK_FALSE(restarted.heard(id, std::nullopt, 1'800'000'061'000));
+  CHECK_FALSE(files.find(id)->silent_since);
+  CHECK(files.find(id)->interval_ms == 1);
+}
+
+TEST_CASE("a camera that may not send is not silent") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const server::HeardFiles files(state / "heard");
+  files.make();
+  files.write(id, {1'800'000'000'000, 1, std::nullopt});
+  for (const auto which : {registry::State::suspended, registry::State::revoked, registry::State::removed}) {
+    const auto registry = with_camera(registry_dir, which);
+    Silence silence(files, registry, 0);
+    CHECK(stays_quiet(silence));
+  }
+}
+
+}  // namespace shutterseal::ingestd
