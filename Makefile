@@ -249,7 +249,7 @@ configuration = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(D
 ours = install -d "$$(dirname '$(DESTDIR)$(2)')" && $(fill) $(1) > '$(DESTDIR)$(2)' && chmod $(3) '$(DESTDIR)$(2)'
 
 # What `shutterseal server check` compares later: the programs, the module, the units.
-MANIFEST = $(bindir)/shutterseal $(bindir)/shutterseal-upload $(sbindir)/shutterseal-ingestd $(pamdir)/pam_shutterseal.so \
+MANIFEST = $(helperdir)/alert-mail $(bindir)/shutterseal $(bindir)/shutterseal-upload $(sbindir)/shutterseal-ingestd $(pamdir)/pam_shutterseal.so \
   $(patsubst etc/systemd/%,$(unitdir)/%,$(wildcard etc/systemd/*)) $(sysusersdir)/shutterseal.conf $(tmpfilesdir)/shutterseal.conf
 
 install: all
@@ -261,6 +261,7 @@ install: all
 	install -m 644 README.md ARCHITECTURE.md SECURITY.md NEWS LICENSE '$(DESTDIR)$(docdir)'
 	install -m 644 etc/ingestd.conf etc/upload.conf etc/motion.conf etc/sshd/shared-host.conf '$(DESTDIR)$(docdir)/examples'
 	$(call ours,etc/init.d/shutterseal-ingestd,$(docdir)/examples/shutterseal-ingestd.init,755)
+	$(call ours,etc/alert-mail.sh,$(helperdir)/alert-mail,755)
 	$(foreach f,$(notdir $(wildcard etc/systemd/*)),$(call ours,etc/systemd/$(f),$(unitdir)/$(f),644) &&) :
 	$(call ours,etc/sysusers.d/shutterseal.conf,$(sysusersdir)/shutterseal.conf,644)
 	$(call ours,etc/tmpfiles.d/shutterseal.conf,$(tmpfilesdir)/shutterseal.conf,644)

@@ -78,16 +78,19 @@ else
   echo "deps: nothing is missing"
 fi
 
-# Debian's vsftpd, to be shown wanting: its package conflicts with ProFTPD's, so it is fetched and not installed.
+# Debian's vsftpd, to be shown wanting, and a small mail system: their packages would take the place of this machine's, so they are fetched and not
+# installed.
 if [ "${1:-build}" = check ]; then
   store=$here/${BUILD:-build}/packages
   case ${BUILD:-build} in /*) store=$BUILD/packages ;; esac
-  if ! ls "$store"/vsftpd_*.deb > /dev/null 2>&1; then
-    echo "deps: fetching: vsftpd"
-    update_lists
-    mkdir -p "$store"
-    (cd "$store" && apt-get download -q vsftpd)
-  fi
+  for package in vsftpd dma; do
+    if ! ls "$store/$package"_*.deb > /dev/null 2>&1; then
+      echo "deps: fetching: $package"
+      update_lists
+      mkdir -p "$store"
+      (cd "$store" && apt-get download -q "$package")
+    fi
+  done
 fi
 
 # CVE-2026-34182: a libcrypto that accepts a one-octet tag in AuthEnvelopedData is found by what it does, not by its version.

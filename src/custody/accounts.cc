@@ -44,9 +44,11 @@ void ensure_server_accounts() {
     need_root("groups");
     run_tool({"/usr/sbin/groupadd", "--system", kCameraGroup});
   }
-  if (find_account(kDaemonAccount)) return;
-  need_root("accounts");
-  run_tool({"/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", kDaemonAccount});
+  for (const auto* name : {kDaemonAccount, kAlertAccount}) {
+    if (find_account(name)) continue;
+    need_root("accounts");
+    run_tool({"/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name});
+  }
 }
 
 static void make_account(const std::string& name, std::optional<unsigned> uid) {

@@ -10,6 +10,7 @@
 namespace shutterseal::custody {
 
 inline constexpr const char* kDaemonAccount = "shutterseal";
+inline constexpr const char* kAlertAccount = "shutterseal-alert";
 inline constexpr const char* kCameraGroup = "shutterseal-cameras";
 
 struct Account {
@@ -19,7 +20,8 @@ struct Account {
 [[nodiscard]] Account needed_account(const std::string& name);  // Error config with what to do
 [[nodiscard]] unsigned group_id(const std::string& name);       // Error config with what to do
 
-// Makes what is missing of the daemon's account (system, own group, no shell, no home) and the cameras' group. Error permission unless root.
+// Makes what is missing of the daemon's and the alert runner's accounts (system, own group, no shell, no home) and the cameras' group. Error
+// permission unless root.
 void ensure_server_accounts();
 // The account cam-ID: the cameras' group alone, no password, no shell, no home; with `uid` (of camera.conf) when the account was lost.
 // An account of that name outside the cameras' group is somebody else's: Error data. Its uid is returned.

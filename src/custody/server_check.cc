@@ -51,6 +51,7 @@ static void check_camera(const ServerPaths& paths, const Owners& owners, const r
 
 static void check_registry(const ServerPaths& paths, Faults& faults) {
   if (!find_account(kDaemonAccount)) return faults.push_back({"account " + std::string(kDaemonAccount), "is missing", "systemd-sysusers, or shutterseal init"});
+  if (!find_account(kAlertAccount)) faults.push_back({"account " + std::string(kAlertAccount), "is missing", "systemd-sysusers, or shutterseal init"});
   const auto owners = server_owners(false);
   check_places(server_places(paths, owners), faults);
   const registry::Registry registry(paths.cameras);
