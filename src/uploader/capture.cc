@@ -110,6 +110,23 @@ std::size_t Capture::count_waiting() const {
   return static_cast<std::size_t>(plain) + list_dir(claimed_.get()).size();
 }
 
+static void add_fingerprint(std::set<std::string>& all, const struct stat& info) {
+  all.insert(std::to_string(info.st_ino) + "-" + std::to_string(mtime_ms(info)));
+}
+
+std::set<std::string> Capture::fingerprints(bool finished) const {
+  std::set<std::string> all;
+  for (const auto& name : list_dir(dir_.get())) {
+    if (name.starts_with('.') || name == "rejected") continue;
+    const auto file = open_hostile(dir_.get(), name);
+    if (file.problem == HostileProblem::none && (!finished || is_finished(file))) add_fingerprint(all, file.info);
+  }
+  struct stat info {};
+  for (const auto& name : list_dir(claimed_.get()))
+    if (::fstatat(claimed_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) add_fingerprint(all, info);
+  return all;
+}
+
 std::size_t Capture::count_rejected() const { return list_dir(rejected_.get()).size(); }
 
 static bool has_old_form(const CameraId& camera, const std::string& name) {

@@ -2,6 +2,7 @@
 // The capture directory: which pictures are finished, and taking them before the camera software reuses their names.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class Capture {
   // To rejected/, under its own name (a number in front when that is taken). Gives the new name.
   std::string reject(const std::string& claimed_name) const;
   [[nodiscard]] std::size_t count_waiting() const;
+  // Inode and time of each original: another picture under the same name, or in the same file, is another one. `finished`: of finished ones alone.
+  [[nodiscard]] std::set<std::string> fingerprints(bool finished) const;
   [[nodiscard]] std::size_t count_rejected() const;
 
  private:

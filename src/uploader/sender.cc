@@ -212,6 +212,7 @@ void Sender::apply_refusal(const envelope::Refusal& refusal) {
   const auto name = spool_.by_digest(refusal.digest);
   if (!name) return;
   spool_.refuse(*name);
+  hooks_.on_refused();
   hooks_.log(LogLevel::error, LogLine("refused-by-server").field("verdict", verdict_name(refusal.verdict)).number("seq", static_cast<std::int64_t>(name->sequence))
                                   .field("sha256", refusal.digest.hex()));
 }

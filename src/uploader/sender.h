@@ -30,6 +30,7 @@ class Sender {
     std::function<bool()> stop;                                // asked often
     std::function<void(LogLevel, const LogLine&)> log;
     std::function<void(const envelope::Receipt&)> on_receipt;  // before it is applied: what contradicts it is still in the spool
+    std::function<void()> on_refused;                          // an envelope is in refused/ now
   };
   Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks);
 

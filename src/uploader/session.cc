@@ -15,6 +15,8 @@ static constexpr std::size_t kMostClaimed = 4096;  // a look at the directory co
 static constexpr int kRescanMs = 10'000;     // inotify may overflow; another process may have sealed an event
 static constexpr int kRetryMs = 1'000;       // for a picture that is being written
 static constexpr int kEndPollMs = 5;
+static constexpr std::int64_t kGapInterval = 3'600'000, kGapRest = 60'000;  // a look at all folders; the rest when there are too many for once
+static constexpr std::size_t kMostGaps = 16;
 static constexpr std::int64_t kSlice = 200;  // how soon a sleeping thread notices the end
 
 Session::Session(const Context& context, const Secret& passphrase, const Log& log, StopSignal& stop_signal)
@@ -28,7 +30,10 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
       spool_(context.paths.spool),
       station_(context, identity_, *sealer_, &capture_, spool_),
       login_(opening_.get(), identity_),
-      sender_(context, identity_, login_, spool_, hooks()) {
+      sender_(context, identity_, login_, spool_, hooks()),
+      heartbeat_(context),
+      stated_(context.state + "/gaps"),
+      unsealed_(context.state) {
   station_.recover();
 }
 
@@ -37,7 +42,8 @@ Sender::Hooks Session::hooks() {
           [this](LogLevel level, const LogLine& line) { log_.write(level, line.text()); },
           [this](const envelope::Receipt& receipt) {
             if (station_.is_overtaken(receipt.runs)) station_.start_new_chain();
-          }};
+          },
+          [this] { refused_ = true; }};
 }
 
 // ---- the sealing side -------------------------------------------------------------------------------------------------------------
@@ -48,13 +54,24 @@ std::vector<std::string> Session::claim() {
   return claimed.empty() ? capture_.claim_finished(kMostClaimed) : claimed;
 }
 
-// One group. False: nothing finished is left, or the spool is full.
-bool Session::seal_some() {
+// Nothing is lost by a full spool itself, but the camera software may overwrite what waits for it.
+bool Session::has_room() {
   spool_full_ = spool_.backlog().octets >= context_.settings.spool_limit;
   if (spool_full_) {
     log_.error(LogLine("spool-full").number("limit", static_cast<std::int64_t>(context_.settings.spool_limit)));
-    return false;
+    unsealed_.look(capture_.fingerprints(true));
+  } else if (unsealed_.is_open()) {
+    const auto lost = unsealed_.lost(capture_.fingerprints(false));
+    const auto note = note_of_losses("spool-full", lost, unsealed_.since());
+    if (lost != 0) static_cast<void>(station_.seal_event(note, note));
+    unsealed_.forget();
   }
+  return !spool_full_;
+}
+
+// One group. False: nothing finished is left, or the spool is full.
+bool Session::seal_some() {
+  if (!has_room()) return false;
   if (claimed_.empty()) {
     const auto fresh = claim();
     claimed_.assign(fresh.begin(), fresh.end());
@@ -66,6 +83,9 @@ bool Session::seal_some() {
   const auto result = station_.seal_pictures(group);
   for (const auto& line : result.rejected) log_.warning(LogLine("rejected").untrusted("file", line));
   rejected_ += result.rejected.size();
+  losses_.add("rejected", result.rejected.size());
+  losses_.add("vanished", result.vanished);
+  if (!result.sealed.empty()) heartbeat_.sealed();
   return !result.sealed.empty() || !result.rejected.empty();
 }
 
@@ -74,6 +94,35 @@ void Session::seal_all() {
     manager_.alive();
     poll_stop();
   }
+}
+
+// What was sealed and lost. At start, every hour, and when the server refused something.
+void Session::state_gaps() {
+  if (!refused_.exchange(false) && monotonic_ms() < next_gap_look_) return;
+  auto gaps = stated_.without(station_.find_gaps());
+  next_gap_look_ = monotonic_ms() + (gaps.size() > kMostGaps ? kGapRest : kGapInterval);
+  if (gaps.empty()) return;
+  gaps.resize(std::min(gaps.size(), kMostGaps));
+  for (const auto& gap : gaps) static_cast<void>(station_.seal_event(note_of(gap), text_of(gap)));
+  stated_.add(gaps);
+}
+
+void Session::state_losses(bool ending) {
+  for (const auto& [reason, count] : (ending ? losses_.take_all() : losses_.take(monotonic_ms()))) {
+    const auto note = note_of_losses(reason, count, now_ms());
+    static_cast<void>(station_.seal_event(note, note));
+  }
+}
+
+void Session::beat(bool running) {
+  const bool nothing_waits = spool_.backlog().count == 0;
+  if (!(running ? heartbeat_.is_due_in_run(nothing_waits) : heartbeat_.is_due(nothing_waits))) return;
+  const auto note = heartbeat_note(context_.settings.heartbeat_ms);
+  static_cast<void>(station_.seal_event(note, note));
+  if (running)
+    heartbeat_.beaten_in_run();
+  else
+    heartbeat_.beaten();
 }
 
 void Session::poll_stop() {
@@ -130,7 +179,10 @@ Ending Session::run() {
   std::thread sending([this] { send_until_done(false); });
   std::exception_ptr failure;
   try {
+    state_gaps();
     seal_all();
+    state_losses(true);
+    beat(true);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -171,7 +223,10 @@ void Session::wait_for_pictures() {
     }
     bool trouble = false;
     try {
+      state_gaps();
       seal_all();
+      state_losses(false);
+      beat(false);
     } catch (const Error& error) {
       // A full disk, an unreadable picture: the originals are still there. Said, and tried again.
       log_.write(LogLevel::error, error.what());
@@ -183,6 +238,7 @@ void Session::wait_for_pictures() {
     drain_events(events.get());
     poll_stop();
   }
+  state_losses(true);
 }
 
 Ending Session::watch() {

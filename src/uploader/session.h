@@ -13,6 +13,8 @@
 #include "src/base/notify.h"
 #include "src/base/program.h"
 #include "src/uploader/capture.h"
+#include "src/uploader/gaps.h"
+#include "src/uploader/heartbeat.h"
 #include "src/uploader/sender.h"
 #include "src/uploader/station.h"
 
@@ -38,6 +40,10 @@ class Session {
   [[nodiscard]] std::vector<std::string> claim();
   bool seal_some();
   void seal_all();
+  [[nodiscard]] bool has_room();
+  void state_gaps();
+  void state_losses(bool ending);
+  void beat(bool running);
   void drain(bool stay);
   void wait_for_pictures();
   void poll_stop();
@@ -58,6 +64,12 @@ class Session {
   Login login_;
   Sender sender_;
   std::deque<std::string> claimed_;
+  Heartbeat heartbeat_;
+  StatedGaps stated_;
+  LossCounter losses_;
+  Unsealed unsealed_;
+  std::int64_t next_gap_look_ = 0;
+  std::atomic<bool> refused_{false};
   std::size_t rejected_ = 0;
   bool spool_full_ = false;
   std::atomic<Ending> ending_{Ending::stopped};

@@ -32,6 +32,7 @@ static void bind(config::Settings& table, UploadSettings& settings) {
   table.duration("idle-close", settings.idle_close_ms, 0, kDay);
   table.duration("receipt-timeout", settings.receipt_timeout_ms, 0, kDay);
   table.duration("resend-after", settings.resend_after_ms, kSecond, 30 * kDay);
+  table.duration("heartbeat", settings.heartbeat_ms, 0, 7 * kDay);
   table.text("log-level", settings.log_level_text);
 }
 
@@ -62,6 +63,7 @@ static void check(UploadSettings& settings, const std::string& file) {
   const auto level = parse_log_level(settings.log_level_text);
   if (!level) refuse(file, "'log-level' is error, warning, info or debug");
   settings.log_level = *level;
+  if (settings.heartbeat_ms != 0 && settings.heartbeat_ms < 10 * kSecond) refuse(file, "'heartbeat' is 0s (none) or at least 10s");
   if (settings.parcel_least > settings.parcel_most) refuse(file, "'parcel-least' is larger than 'parcel-most'");
   if (settings.ftp_certificate.empty() != settings.ftp_key.empty()) refuse(file, "'ftp-certificate' and 'ftp-key' go together");
   if (settings.capture_dir.empty()) refuse(file, "'capture-dir' is empty");

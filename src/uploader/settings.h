@@ -40,6 +40,7 @@ struct UploadSettings {
   std::int64_t idle_close_ms = 30'000;
   std::int64_t receipt_timeout_ms = 60'000;
   std::int64_t resend_after_ms = 600'000;
+  std::int64_t heartbeat_ms = 900'000;  // while nothing moves; 0: none
   std::string log_level_text = "info";
   LogLevel log_level = LogLevel::info;
 };

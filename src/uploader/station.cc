@@ -25,6 +25,8 @@ struct Station::Draft {
 Station::Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool)
     : context_(context), identity_(identity), sealer_(sealer), capture_(capture), spool_(spool), chain_file_(context.state + "/chain") {}
 
+static constexpr const char* kSpoolFolders[] = {"", "/refused", "/kept"};
+
 static void append_names(const std::string& dir, std::vector<EnvelopeName>& names) {
   if (!exists(dir)) return;
   for (const auto& listed : list_envelopes(open_dir(dir).get())) names.push_back(listed.envelope.name);
@@ -36,7 +38,7 @@ ChainState Station::load() {
   const auto text = present ? read_file(chain_file_, kLargestTextFile) : Bytes{};
   if (state_ && as_text(text) == written_) return *state_;
   Surroundings around;
-  for (const auto* dir : {"", "/refused", "/kept"}) append_names(spool_.path() + dir, around.envelopes);
+  for (const auto* dir : kSpoolFolders) append_names(spool_.path() + dir, around.envelopes);
   const auto receipts = load_receipt_state(context_.state + "/receipt");
   around.sent = &receipts.sent;
   const auto claimed_dir = context_.settings.capture_dir + "/.claimed/";
@@ -111,7 +113,10 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   const auto where = capture_->path() + "/.claimed/" + claimed;
   const auto reject = [&](const std::string& reason) { result.rejected.push_back(capture_->reject(claimed) + ": " + reason); };
   const auto file = open_hostile(capture_->claimed_dir(), claimed);
-  if (file.problem == HostileProblem::vanished) return;
+  if (file.problem == HostileProblem::vanished) {
+    ++result.vanished;
+    return;
+  }
   if (file.problem == HostileProblem::unreadable) throw_errno("cannot read", where, EACCES);
   if (file.problem != HostileProblem::none) return reject("not a regular file");
   const auto size = static_cast<std::uint64_t>(file.info.st_size);
@@ -175,6 +180,34 @@ Envelope Station::seal_event(const std::string& note, const std::string& text) {
   commit(draft);
   spool_.add(draft.envelopes);
   return draft.envelopes.front();
+}
+
+// The receipts last: the sender remembers what a receipt covers before it takes it out of the spool.
+std::vector<Gap> Station::look_for_vanished() {
+  const auto state = load();
+  std::vector<EnvelopeName> here;
+  for (const auto* dir : kSpoolFolders) append_names(spool_.path() + dir, here);
+  return find_vanished(state, here, load_receipt_state(context_.state + "/receipt").sent);
+}
+
+std::vector<Gap> Station::look_for_refused() const {
+  const auto dir = open_dir(spool_.path() + "/refused");
+  std::vector<EnvelopeName> refused;
+  for (const auto& listed : list_envelopes(dir.get())) {
+    const auto link = link_of(dir.get(), listed.envelope.name);
+    if (!link || !link->event) refused.push_back(listed.envelope.name);
+  }
+  return join_refused(std::move(refused));
+}
+
+// Looked at twice: the sender may just be moving one from folder to folder.
+std::vector<Gap> Station::find_gaps() {
+  const auto lock = FileLock::wait(context_.chain_lock);
+  auto gaps = look_for_vanished();
+  if (!gaps.empty() && look_for_vanished() != gaps) gaps.clear();
+  const auto refused = look_for_refused();
+  gaps.insert(gaps.end(), refused.begin(), refused.end());
+  return gaps;
 }
 
 bool Station::is_overtaken(const std::vector<envelope::Run>& runs) {

@@ -13,6 +13,7 @@
 #include "src/envelope/envelope.h"
 #include "src/uploader/capture.h"
 #include "src/uploader/chain.h"
+#include "src/uploader/gaps.h"
 #include "src/uploader/identity.h"
 #include "src/uploader/spool.h"
 
@@ -21,6 +22,7 @@ namespace shutterseal::uploader {
 struct SealingResult {
   std::vector<Envelope> sealed;
   std::vector<std::string> rejected;  // "NAME: REASON", of files that are now in rejected/
+  std::size_t vanished = 0;           // claimed, and taken away before they could be read
 };
 
 class Station {
@@ -32,6 +34,8 @@ class Station {
   // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
   Envelope seal_event(const std::string& note, const std::string& text);
+  // Of envelopes that were sealed and are lost, or refused; pictures alone, or each statement would cause the next.
+  [[nodiscard]] std::vector<Gap> find_gaps();
   // The server has envelopes of this chain that we do not know, or others than ours (a restored card, a clone): a new chain is due.
   [[nodiscard]] bool is_overtaken(const std::vector<envelope::Run>& runs);
   void start_new_chain();
@@ -39,6 +43,8 @@ class Station {
  private:
   struct Draft;
   [[nodiscard]] ChainState load();
+  [[nodiscard]] std::vector<Gap> look_for_vanished();
+  [[nodiscard]] std::vector<Gap> look_for_refused() const;
   void add_picture(Draft& draft, const std::string& claimed, SealingResult& result);
   void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
   [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;

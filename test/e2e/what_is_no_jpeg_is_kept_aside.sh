@@ -14,5 +14,6 @@ touch -d '10 minutes ago' "$(capture 101)"/*.jpg
 start_ingestd
 upload 101 > "$world/said" 2>&1 || true
 [ "$(find "$(capture 101)/rejected" -type f | wc -l)" -eq 3 ] || { cat "$world/said"; ls -lR "$(capture 101)"; fail "rejected/ does not hold the three files"; }
-[ "$(envelopes "$evidence")" -eq 1 ] || fail "evidence does not hold the one picture"
+[ "$(shutterseal find --root "$server" --kind image | wc -l)" -eq 1 ] || fail "evidence does not hold the one picture"
+[ "$(shutterseal find --root "$server" --kind event | grep -c '"gap 3 rejected ')" -eq 1 ] || fail "what was rejected is not stated"
 all_pictures_are_evidence

@@ -4,9 +4,10 @@
 //   origin   monotonic milliseconds at which the faster clock began
 //   rate     how fast the monotonic clock runs from there (an hour of waiting in some seconds)
 // A time namespace shifts no CLOCK_REALTIME, and a program may not be asked to wait for an hour. The time of day does not run faster: what is waited
-// for is monotonic. Child processes that are started without this environment see the true clock.
+// for is monotonic, a timeout of poll(2), too. Child processes that are started without this environment see the true clock.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -91,6 +92,13 @@ __attribute__((visibility("default"))) int pthread_cond_clockwait(pthread_cond_t
   static const auto original = real<int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>("pthread_cond_clockwait");
   const auto true_deadline = from_nanoseconds(unseen(clock, nanoseconds(*deadline)));
   return original(condition, mutex, clock, &true_deadline);
+}
+
+// Loops that look around now and then, and wait in between. Rounded up: a pause of nothing would be a busy loop.
+__attribute__((visibility("default"))) int poll(pollfd* descriptors, nfds_t count, int timeout) {
+  static const auto original = real<int (*)(pollfd*, nfds_t, int)>("poll");
+  const auto rate = page()->rate;
+  return original(descriptors, count, timeout <= 0 ? timeout : static_cast<int>((timeout + rate - 1) / rate));
 }
 
 }  // extern "C"

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/uploader/heartbeat.h"
+
+#include <algorithm>
+
+#include "src/base/commit.h"
+#include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
+#include "src/base/text.h"
+
+namespace shutterseal::uploader {
+
+static constexpr std::int64_t kAnnounceMs = 24LL * 3600 * 1000;
+
+std::string heartbeat_note(std::int64_t interval_ms) { return "heartbeat " + std::to_string(interval_ms / 1000); }
+
+// The first comes an interval after the start at the latest, whatever moves.
+Heartbeat::Heartbeat(const Context& context)
+    : file_(context.state + "/heartbeat"),
+      interval_(context.settings.heartbeat_ms),
+      sealed_(monotonic_ms()),
+      beaten_(monotonic_ms() - std::max<std::int64_t>(0, kAnnounceMs - interval_)) {}
+
+void Heartbeat::beaten() { sealed_ = beaten_ = monotonic_ms(); }
+
+bool Heartbeat::is_due(bool nothing_waits) const {
+  if (interval_ == 0) return false;
+  const auto now = monotonic_ms();
+  return (nothing_waits && now - sealed_ >= interval_) || now - beaten_ >= std::max(interval_, kAnnounceMs);
+}
+
+static std::optional<TimeMs> read_time(const std::string& file) {
+  if (!exists(file)) return std::nullopt;
+  try {
+    const auto content = read_file(file, kLargestTextFile);
+    for (const auto& entry : parse_key_values(as_text(content), file))
+      if (entry.key == "at")
+        if (const auto at = parse_decimal(entry.value, kLatestTime)) return static_cast<TimeMs>(*at);
+  } catch (const Error&) {  // damaged: one heartbeat later
+  }
+  return std::nullopt;
+}
+
+// A camera's clock may jump. Into the past: the time in the file has not come yet, and waiting for it could take years.
+bool Heartbeat::is_due_in_run(bool nothing_waits) {
+  if (interval_ == 0) return false;
+  const auto last = read_time(file_);
+  if (!last) {
+    beaten_in_run();
+    return false;
+  }
+  const auto since = now_ms() - *last;
+  return since < 0 || (nothing_waits && since >= interval_) || since >= std::max(interval_, kAnnounceMs);
+}
+
+void Heartbeat::beaten_in_run() const {
+  replace_file(file_, as_bytes(format_key_value("format", "1") + format_key_value("at", std::to_string(now_ms()))), 0600);
+}
+
+}  // namespace shutterseal::uploader
