@@ -20,7 +20,9 @@ static constexpr const char* kUnsealedFile = "unsealed";
 
 // ---- of the chain -------------------------------------------------------------------------------------------------------------------
 
-std::string note_of(const Gap& gap) { return fmt::format("gap {}-{} {}", gap.first, gap.last, gap.reason); }
+std::string note_of(const Gap& gap) {
+  return fmt::format("gap {}-{} {}{}", gap.first, gap.last, gap.reason, gap.elsewhere ? " of " + gap.chain.hex().substr(0, 8) : "");
+}
 
 std::string text_of(const Gap& gap) {
   const auto* what = gap.reason == "refused" ? "the server refused them; they are in spool/refused/ of the camera"
@@ -47,16 +49,16 @@ std::vector<Gap> find_vanished(const ChainState& state, const std::vector<Envelo
   known[state.next()] = state.next();
   std::uint64_t expected = 1;
   for (const auto& [first, last] : known) {
-    if (first > expected && expected < state.next()) append(gaps, {state.chain, expected, std::min(first, state.next()) - 1, "vanished"});
+    if (first > expected && expected < state.next()) append(gaps, {state.chain, expected, std::min(first, state.next()) - 1, "vanished", false});
     expected = std::max(expected, last + 1);
   }
   return gaps;
 }
 
-std::vector<Gap> join_refused(std::vector<EnvelopeName> refused) {
+std::vector<Gap> join_refused(std::vector<EnvelopeName> refused, const ChainId& present) {
   std::sort(refused.begin(), refused.end());
   std::vector<Gap> gaps;
-  for (const auto& name : refused) append(gaps, {name.chain, name.sequence, name.sequence, "refused"});
+  for (const auto& name : refused) append(gaps, {name.chain, name.sequence, name.sequence, "refused", name.chain != present});
   return gaps;
 }
 
@@ -74,7 +76,7 @@ static std::optional<Gap> parse_gap(std::string_view value) {
   const auto chain = ChainId::parse(parts[0]);
   const auto first = parse_decimal(parts[1], kLargestInteger), last = parse_decimal(parts[2], kLargestInteger);
   if (!chain || !first || !last || *first == 0 || *first > *last) return std::nullopt;
-  return Gap{*chain, *first, *last, std::string(parts[3])};
+  return Gap{*chain, *first, *last, std::string(parts[3]), false};
 }
 
 std::vector<Gap> StatedGaps::parse(std::string_view text, const std::string& file) {
@@ -102,10 +104,10 @@ std::vector<Gap> StatedGaps::without(const std::vector<Gap>& gaps) const {
     auto expected = gap.first;
     for (const auto& one : known) {
       if (one.chain != gap.chain || one.last < expected || one.first > gap.last) continue;
-      if (one.first > expected) append(left, {gap.chain, expected, one.first - 1, gap.reason});
+      if (one.first > expected) append(left, {gap.chain, expected, one.first - 1, gap.reason, gap.elsewhere});
       expected = one.last + 1;
     }
-    if (expected <= gap.last) append(left, {gap.chain, expected, gap.last, gap.reason});
+    if (expected <= gap.last) append(left, {gap.chain, expected, gap.last, gap.reason, gap.elsewhere});
   }
   return left;
 }

@@ -17,17 +17,18 @@ namespace shutterseal::uploader {
 struct Gap {
   ChainId chain;
   std::uint64_t first = 0, last = 0;
-  std::string reason;  // "vanished" or "refused"
+  std::string reason;      // "vanished" or "refused"
+  bool elsewhere = false;  // not of the chain that says it
   friend bool operator==(const Gap&, const Gap&) = default;
 };
-[[nodiscard]] std::string note_of(const Gap& gap);  // "gap 12-19 vanished"
+[[nodiscard]] std::string note_of(const Gap& gap);  // "gap 12-19 vanished", "gap 3-3 refused of 5f3a9c1e"
 [[nodiscard]] std::string text_of(const Gap& gap);  // for custodians
 
 // Sequences of the present chain that are in none of the lists and in no run that was receipted. None when too many runs were receipted to remember
 // them all: what is forgotten must not be called lost.
 [[nodiscard]] std::vector<Gap> find_vanished(const ChainState& state, const std::vector<EnvelopeName>& here, const SentRuns& sent);
 // Of envelopes in refused/, neighbours joined.
-[[nodiscard]] std::vector<Gap> join_refused(std::vector<EnvelopeName> refused);
+[[nodiscard]] std::vector<Gap> join_refused(std::vector<EnvelopeName> refused, const ChainId& present);
 
 // state/gaps: what was said already, so that it is said once. A crash between the event and this file says it twice.
 class StatedGaps {

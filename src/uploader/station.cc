@@ -190,14 +190,14 @@ std::vector<Gap> Station::look_for_vanished() {
   return find_vanished(state, here, load_receipt_state(context_.state + "/receipt").sent);
 }
 
-std::vector<Gap> Station::look_for_refused() const {
+std::vector<Gap> Station::look_for_refused() {
   const auto dir = open_dir(spool_.path() + "/refused");
   std::vector<EnvelopeName> refused;
   for (const auto& listed : list_envelopes(dir.get())) {
     const auto link = link_of(dir.get(), listed.envelope.name);
     if (!link || !link->event) refused.push_back(listed.envelope.name);
   }
-  return join_refused(std::move(refused));
+  return join_refused(std::move(refused), load().chain);
 }
 
 // Looked at twice: the sender may just be moving one from folder to folder.

@@ -44,7 +44,7 @@ class Station {
   struct Draft;
   [[nodiscard]] ChainState load();
   [[nodiscard]] std::vector<Gap> look_for_vanished();
-  [[nodiscard]] std::vector<Gap> look_for_refused() const;
+  [[nodiscard]] std::vector<Gap> look_for_refused();
   void add_picture(Draft& draft, const std::string& claimed, SealingResult& result);
   void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
   [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;

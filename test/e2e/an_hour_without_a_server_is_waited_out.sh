@@ -9,10 +9,10 @@
 rate=360
 make_server
 make_camera 101
-# Timeouts of libcurl run by the faster clock, too: they are no part of this.
+# Timeouts of libcurl and heartbeats run by the faster clock, too: they are no part of this.
 conf=$(camera_root 101)/etc/shutterseal/upload.conf
 mkdir -p "$(dirname "$conf")"
-printf 'connect-timeout = 1h\nstall-timeout = 1h\ntotal-timeout = 1d\n' > "$conf"
+printf 'connect-timeout = 1h\nstall-timeout = 1h\ntotal-timeout = 1d\nheartbeat = 0\n' > "$conf"
 port=$SSHD_PORT
 stop_sshd
 # Whoever comes is counted and sent away.

@@ -110,6 +110,7 @@ settled 103b "with a copied spool and no state"
 settled 103 "after a copy was sent"
 pictures 102 1
 for _ in 1 2 3; do upload 102 > "$world/said" 2>&1 || true; done
+stored=$((stored + 1))  # 102 states what was refused
 settled 102 "with another camera's spool"
 [ "$(find "$(spool 102)/refused" -name '*.p7m' | wc -l)" -eq 2 ] || fail "another camera's envelopes are not kept in refused/"
 all_pictures_are_evidence

@@ -47,8 +47,10 @@ expect 0 'server-lost.* first=1 last=6 sent-again=3' upload 102
 [ "$(runs_of 102)" = '1 7,' ] || fail "what was kept did not come again: $(runs_of 102)"
 upload 101 > "$world/said" 2>&1
 [ ! -s "$world/said" ] || { cat "$world/said"; fail "what is said once is said again"; }
-is_settled 101 11 || fail "$(envelopes "$evidence") are stored, not eleven"
-is_settled 102 11 || fail "envelopes of 102 wait"
+# Eleven pictures, and 101's own statement of what the server lost.
+is_settled 101 12 || fail "$(envelopes "$evidence") are stored, not twelve"
+shutterseal find --root "$server" --camera 101 --kind event | grep -q ' "gap 4-6 vanished"$' || fail "the camera does not state what was lost"
+is_settled 102 12 || fail "envelopes of 102 wait"
 stop_ingestd
 
 # The evidence alone, below today's index, with envelopes on the way that only the index knows.
