@@ -20,7 +20,7 @@ struct CommitWorld {
   envelope::TestWorld keys;
   envelope::Sealer sealer = keys.sealer();
   CameraId id = *CameraId::parse("101");
-  Context context{{}, server_paths(scratch.path)};
+  Context context{{}, server_paths(scratch.path), {}};
   registry::Registry registry{made(context.paths.cameras)};
   Log log{"test", true, LogLevel::error};
   std::unique_ptr<Committer> committer;
