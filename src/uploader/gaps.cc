@@ -97,6 +97,7 @@ StatedGaps::StatedGaps(std::string file) : file_(std::move(file)) {
 }
 
 std::vector<Gap> StatedGaps::without(const std::vector<Gap>& gaps) const {
+  const std::lock_guard guard(mutex_);
   auto known = stated_;
   std::sort(known.begin(), known.end(), [](const Gap& a, const Gap& b) { return a.first < b.first; });
   std::vector<Gap> left;
@@ -113,6 +114,7 @@ std::vector<Gap> StatedGaps::without(const std::vector<Gap>& gaps) const {
 }
 
 void StatedGaps::add(const std::vector<Gap>& gaps) {
+  const std::lock_guard guard(mutex_);
   for (const auto& gap : gaps) append(stated_, gap);
   if (stated_.size() > kMostStated) stated_.erase(stated_.begin(), stated_.end() - static_cast<std::ptrdiff_t>(kMostStated));
   replace_file(file_, as_bytes(format(stated_)), 0600);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -30,7 +31,8 @@ struct Gap {
 // Of envelopes in refused/, neighbours joined.
 [[nodiscard]] std::vector<Gap> join_refused(std::vector<EnvelopeName> refused, const ChainId& present);
 
-// state/gaps: what was said already, so that it is said once. A crash between the event and this file says it twice.
+// state/gaps: what was said already, so that it is said once, and what the server still holds of a run that it lost in part ("held"). A crash between
+// the event and this file says it twice. For the two threads.
 class StatedGaps {
  public:
   explicit StatedGaps(std::string file);
@@ -41,6 +43,7 @@ class StatedGaps {
 
  private:
   std::string file_;
+  mutable std::mutex mutex_;
   std::vector<Gap> stated_;
 };
 

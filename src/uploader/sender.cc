@@ -196,6 +196,9 @@ void Sender::look_for_losses(const envelope::Receipt& receipt) {
     const auto is_lost = [&](const EnvelopeName& name) {
       return name.chain == lost.chain && lost.first <= name.sequence && name.sequence <= lost.last && !is_held(receipt.runs, name.chain, name.sequence, name.sequence);
     };
+    for (const auto& run : receipt.runs)
+      if (run.chain == lost.chain && run.first <= lost.last && run.last >= lost.first)
+        hooks_.on_still_held(run.chain, std::max(run.first, lost.first), std::min(run.last, lost.last));
     const auto again = spool_.take_back(is_lost);
     hooks_.log(LogLevel::error, LogLine("server-lost").field("chain", lost.chain.hex().substr(0, 8)).number("first", static_cast<std::int64_t>(lost.first))
                                     .number("last", static_cast<std::int64_t>(lost.last)).number("sent-again", static_cast<std::int64_t>(again)));

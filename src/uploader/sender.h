@@ -31,6 +31,8 @@ class Sender {
     std::function<void(LogLevel, const LogLine&)> log;
     std::function<void(const envelope::Receipt&)> on_receipt;  // before it is applied: what contradicts it is still in the spool
     std::function<void()> on_refused;                          // an envelope is in refused/ now
+    // Part of a run that was receipted and is no longer held whole: the server says that it still has this much.
+    std::function<void(const ChainId&, std::uint64_t first, std::uint64_t last)> on_still_held;
   };
   Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks);
 

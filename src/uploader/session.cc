@@ -43,7 +43,8 @@ Sender::Hooks Session::hooks() {
           [this](const envelope::Receipt& receipt) {
             if (station_.is_overtaken(receipt.runs)) station_.start_new_chain();
           },
-          [this] { refused_ = true; }};
+          [this] { refused_ = true; },
+          [this](const ChainId& chain, std::uint64_t first, std::uint64_t last) { stated_.add({{chain, first, last, "held", false}}); }};
 }
 
 // ---- the sealing side -------------------------------------------------------------------------------------------------------------

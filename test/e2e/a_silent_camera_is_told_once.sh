@@ -14,6 +14,7 @@ conf=$(camera_root 101)/etc/shutterseal/upload.conf
 mkdir -p "$(dirname "$conf")"
 # Timeouts of libcurl run by the faster clock, too: they are no part of this.
 printf 'heartbeat = 10m\nconnect-timeout = 1h\nstall-timeout = 1h\ntotal-timeout = 1d\nresend-after = 1d\nidle-close = 1h\n' > "$conf"
+# shellcheck disable=SC2016
 printf '#!/bin/sh\necho "$SHUTTERSEAL_KIND $SHUTTERSEAL_CAMERA" >> %s/calls\n' "$world" > "$world/command"
 chmod 755 "$world/command"
 : > "$world/calls"

@@ -9,6 +9,7 @@
 #include "src/base/file.h"
 #include "src/uploader/capture.h"
 #include "src/uploader/chain.h"
+#include "src/uploader/gaps.h"
 #include "src/uploader/parcel.h"
 #include "test/unit/scratch.h"
 
@@ -245,6 +246,101 @@ TEST_CASE("keep is nothing, a time or a size, and never a bare number") {
   CHECK(parse_keep("7d")->span_ms == 7LL * 24 * 3600 * 1000);
   CHECK(parse_keep("1G")->octets == 1 << 30);
   for (const auto* bad : {"", "7", "7x", "d"}) CHECK_FALSE(parse_keep(bad));
+}
+
+TEST_CASE("what is neither here nor receipted is vanished, and nothing else is") {
+  ChainState state;
+  state.base = 10;
+  const auto here = [&](std::uint64_t sequence) { return EnvelopeName{state.chain, sequence, digest_of(sequence)}; };
+  SentRuns sent;
+  sent.add({state.chain, 1, 3, digest_of(3), digest_of(0)});
+  CHECK(find_vanished(state, {here(4), here(5), here(6), here(7), here(8), here(9)}, sent).empty());
+  const auto gaps = find_vanished(state, {here(6), here(8)}, sent);
+  REQUIRE(gaps.size() == 3);
+  CHECK(note_of(gaps[0]) == "gap 4-5 vanished");
+  CHECK(note_of(gaps[1]) == "gap 7-7 vanished");
+  CHECK(note_of(gaps[2]) == "gap 9-9 vanished");
+  CHECK(find_vanished(state, {EnvelopeName{ChainId{{1}}, 5, digest_of(5)}}, SentRuns()).front().last == 9);
+  CHECK(find_vanished(ChainState(), {}, SentRuns()).empty());
+  // Another envelope at a place beyond the state, a second one at the same place: neither hides anything nor adds to it.
+  CHECK(find_vanished(state, {here(4), here(4), here(12)}, sent).size() == 1);
+}
+
+TEST_CASE("with more runs than are remembered nothing is called vanished") {
+  ChainState state;
+  state.base = 3 * kMostSentRuns;
+  SentRuns sent;
+  for (std::uint64_t i = 1; i <= kMostSentRuns; ++i) sent.add({state.chain, 2 * i, 2 * i, digest_of(i), digest_of(99)});
+  CHECK(find_vanished(state, {}, sent).empty());
+}
+
+TEST_CASE("a gap is stated once, also where it grew") {
+  const Scratch scratch;
+  const Gap first{{}, 4, 6, "vanished", false}, grown{{}, 2, 9, "vanished", false};
+  {
+    StatedGaps stated(scratch / "gaps");
+    CHECK(stated.without({first}) == std::vector<Gap>{first});
+    stated.add({first});
+    CHECK(stated.without({first}).empty());
+  }
+  const StatedGaps stated(scratch / "gaps");
+  CHECK(stated.without({first}).empty());
+  CHECK(stated.without({grown}) == std::vector<Gap>{{{}, 2, 3, "vanished", false}, {{}, 7, 9, "vanished", false}});
+  CHECK(stated.without({{ChainId{{1}}, 4, 6, "vanished", false}}).size() == 1);
+  CHECK(StatedGaps::parse("rubbish", "f").empty());
+  CHECK(StatedGaps::parse("format = 1\nstated = x 1 2 vanished\nstated = " + ChainId{}.hex() + " 2 1 vanished\n", "f").empty());
+}
+
+TEST_CASE("a refused envelope of another chain is stated with that chain") {
+  const ChainId other{{0x5f, 0x3a, 0x9c, 0x1e}};
+  const auto gaps = join_refused({{other, 3, digest_of(3)}, {{}, 7, digest_of(7)}, {{}, 6, digest_of(6)}}, ChainId{});
+  REQUIRE(gaps.size() == 2);
+  CHECK(note_of(gaps[0]) == "gap 6-7 refused");
+  CHECK(note_of(gaps[1]) == "gap 3-3 refused of 5f3a9c1e");
+}
+
+TEST_CASE("what a full spool cost is counted over restarts") {
+  const Scratch scratch;
+  {
+    Unsealed unsealed(scratch.path);
+    CHECK_FALSE(unsealed.is_open());
+    unsealed.look({"a", "b", "c"});
+    unsealed.look({"b", "c", "d"});
+  }
+  Unsealed unsealed(scratch.path);
+  CHECK(unsealed.is_open());
+  CHECK(unsealed.since() > 0);
+  CHECK(unsealed.lost({"b", "c", "d", "e"}) == 1);
+  CHECK(unsealed.lost({"d"}) == 3);
+  unsealed.forget();
+  CHECK_FALSE(Unsealed(scratch.path).is_open());
+}
+
+TEST_CASE("losses are said at once, and then together") {
+  LossCounter losses;
+  CHECK(losses.take(5).empty());
+  losses.add("rejected", 2);
+  losses.add("vanished", 0);
+  CHECK(losses.take(5) == LossCounter::Counts{{"rejected", 2}});
+  losses.add("rejected", 1);
+  losses.add("rejected", 1);
+  CHECK(losses.take(6).empty());
+  CHECK(losses.take(600'005) == LossCounter::Counts{{"rejected", 2}});
+  CHECK(note_of_losses("rejected", 2, 1'800'000'000'000) == "gap 2 rejected 2027-01-15T08:00:00Z");
+}
+
+TEST_CASE("events go before pictures, and alone") {
+  const Scratch scratch;
+  Spool spool(scratch.path);
+  const EnvelopeName picture{{}, 1, digest_of(1)}, event{{}, 2, digest_of(2)};
+  spool.add({{picture, 100, false, false}, {event, 100, false, true}});
+  auto due = spool.due(1000, 500, 1000, 10);
+  REQUIRE(due.size() == 1);
+  CHECK(due.front().name == event);
+  spool.mark_sent({event}, 1000);
+  due = spool.due(1000, 500, 1000, 10);
+  REQUIRE(due.size() == 1);
+  CHECK(due.front().name == picture);
 }
 
 }  // namespace shutterseal::uploader
