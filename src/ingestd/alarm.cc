@@ -23,7 +23,8 @@
 namespace shutterseal::ingestd {
 
 static constexpr std::int64_t kRefillMs = 10'000, kReopenMs = 5'000;
-static constexpr TimeMs kRememberInterval = 600'000;  // how much of the index a start reads for events at most, beside what was alerted
+// How often a sync is spent on what was alerted: so much is alerted again after a crash, and so much of the index is read for events by a start.
+static constexpr std::int64_t kRememberMs = 5'000;
 static constexpr const char* kSeveral = "-";
 static constexpr const char* kMany = "many";
 
@@ -213,7 +214,8 @@ Alarms::~Alarms() {
   guarded([this] {
     flush();
     if (const auto rest = queue_.rest()) static_cast<void>(line_.send(*rest));
-    remember(true);
+    remember();
+    silence_.save();
   });
 }
 
@@ -233,14 +235,13 @@ void Alarms::catch_up(const ledger::Index& index) {
   handled_ = read_handled(context_.paths.alarms).value_or(now_ms());
   index.events_since(handled_ + 1, [this](const ledger::Row& row) { take(row); });
   flush();
-  remember(true);
+  remember();
 }
 
-// An SD card is not worn out here, but a sync a picture would halve the rate: at once behind an alarm, else now and then.
-void Alarms::remember(bool now) {
-  if (handled_ == remembered_ || (!now && handled_ - remembered_ < kRememberInterval)) return;
-  replace_file(context_.paths.alarms, as_bytes(format_handled(handled_)), 0640);
+void Alarms::remember() {
+  if (handled_ != remembered_) replace_file(context_.paths.alarms, as_bytes(format_handled(handled_)), 0640);
   remembered_ = handled_;
+  next_remember_ = monotonic_ms() + kRememberMs;
 }
 
 void Alarms::take(const ledger::Row& row) {
@@ -276,17 +277,12 @@ void Alarms::flush() {
 
 void Alarms::stored(const std::vector<ledger::Row>& rows) {
   guarded([&] {
-    bool any_event = false;
-    for (const auto& row : rows) {
-      any_event = any_event || row.kind == envelope::Kind::event;
-      take(row);
-    }
+    for (const auto& row : rows) take(row);
     flush();
     for (const auto& row : rows) {
       const auto interval = row.kind == envelope::Kind::event ? server::heartbeat_interval_ms(row.note) : std::nullopt;
       if (const auto word = silence_.heard(row.camera, interval, row.received_at)) say(*word);
     }
-    remember(any_event);
   });
 }
 
@@ -294,6 +290,7 @@ void Alarms::tend() {
   guarded([this] {
     for (const auto& word : silence_.look()) say(word);
     flush();
+    if (monotonic_ms() >= next_remember_) remember();
   });
 }
 

@@ -91,7 +91,7 @@ class Alarms {
   void say(const Silence::Word& word);
   void raise(Alert alert);
   void flush();
-  void remember(bool now);
+  void remember();
   void guarded(const std::function<void()>& work);
   const Context& context_;
   const Log& log_;
@@ -100,6 +100,7 @@ class Alarms {
   AlertQueue queue_;
   AlertLine line_;
   TimeMs handled_ = 0, remembered_ = 0;  // events received up to then were alerted; what the file says
+  std::int64_t next_remember_ = 0;       // monotonic
 };
 
 }  // namespace shutterseal::ingestd

@@ -8,21 +8,30 @@
 namespace shutterseal::ingestd {
 
 static constexpr TimeMs kTouchInterval = 10'000;  // the file's time may be so much too early: for people, nothing is decided by it
+static constexpr int kMostSaved = 16;             // in a look: each is synced, and commits may wait for it
 
 Silence::Silence(server::HeardFiles files, const registry::Registry& registry, std::int64_t after_ms)
     : files_(std::move(files)), registry_(registry), after_ms_(after_ms) {
   files_.make();
   for (const auto& id : files_.list())
-    if (const auto heard = files_.find(id)) entries_[id] = {*heard, monotonic_ms(), heard->last};
+    if (const auto heard = files_.find(id)) entries_[id] = {*heard, monotonic_ms(), heard->last, false};
 }
 
-void Silence::remember(const CameraId& id, Entry& entry, bool changed) {
-  if (!changed && std::abs(entry.heard.last - entry.touched) < kTouchInterval) return;
-  if (changed)
-    files_.write(id, entry.heard);
-  else
-    files_.touch(id, entry.heard.last);
+void Silence::save_one(const CameraId& id, Entry& entry) {
+  files_.write(id, entry.heard);
   entry.touched = entry.heard.last;
+  entry.unsaved = false;
+}
+
+void Silence::touch(const CameraId& id, Entry& entry) const {
+  if (entry.unsaved || std::abs(entry.heard.last - entry.touched) < kTouchInterval) return;
+  files_.touch(id, entry.heard.last);
+  entry.touched = entry.heard.last;
+}
+
+void Silence::save() {
+  for (auto& [id, entry] : entries_)
+    if (entry.unsaved) save_one(id, entry);
 }
 
 std::optional<Silence::Word> Silence::heard(const CameraId& id, std::optional<std::int64_t> interval_ms, TimeMs received_at) {
@@ -32,8 +41,13 @@ std::optional<Silence::Word> Silence::heard(const CameraId& id, std::optional<st
   const auto waited = monotonic_ms() - entry.since;
   entry.since = monotonic_ms();
   entry.heard = {received_at, interval_ms.value_or(before.interval_ms), std::nullopt};
-  remember(id, entry, first || before.interval_ms != entry.heard.interval_ms || before.silent_since);
-  if (!before.silent_since) return std::nullopt;
+  // A camera that states another interval in each of a thousand heartbeats must not have each synced here, inside a commit.
+  entry.unsaved = entry.unsaved || first || before.interval_ms != entry.heard.interval_ms;
+  if (!before.silent_since) {
+    touch(id, entry);
+    return std::nullopt;
+  }
+  save_one(id, entry);
   return Word{id, false, *before.silent_since, std::max(waited, received_at - *before.silent_since)};
 }
 
@@ -53,7 +67,9 @@ bool Silence::is_active(const CameraId& id) const {
 std::vector<Silence::Word> Silence::look() {
   std::vector<Word> fallen;
   const auto now = monotonic_ms();
+  int saved = 0;
   for (auto& [id, entry] : entries_) {
+    if (entry.unsaved && saved++ < kMostSaved) save_one(id, entry);
     const auto limit = patience(entry);
     if (limit == 0 || entry.heard.silent_since || now - entry.since <= limit) continue;
     if (!is_active(id)) {
@@ -61,7 +77,7 @@ std::vector<Silence::Word> Silence::look() {
       continue;
     }
     entry.heard.silent_since = entry.heard.last;
-    remember(id, entry, true);
+    save_one(id, entry);
     fallen.push_back({id, true, entry.heard.last, limit});
   }
   return fallen;

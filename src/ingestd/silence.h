@@ -26,16 +26,19 @@ class Silence {
   [[nodiscard]] std::optional<Word> heard(const CameraId& id, std::optional<std::int64_t> interval_ms, TimeMs received_at);
   // Those that fell silent since the last look: told once, by a restarted daemon, too. None for a camera that is not active.
   [[nodiscard]] std::vector<Word> look();
+  void save();  // what is not in the files yet
 
  private:
   struct Entry {
     server::Heard heard;
     std::int64_t since = 0;     // monotonic
     TimeMs touched = 0;         // what the file says
+    bool unsaved = false;
   };
   [[nodiscard]] std::int64_t patience(const Entry& entry) const;
   [[nodiscard]] bool is_active(const CameraId& id) const;
-  void remember(const CameraId& id, Entry& entry, bool changed);
+  void save_one(const CameraId& id, Entry& entry);
+  void touch(const CameraId& id, Entry& entry) const;
   server::HeardFiles files_;
   const registry::Registry& registry_;
   std::int64_t after_ms_;

@@ -81,6 +81,8 @@ int alert_command(const config::Arguments& arguments) {
   const auto event = station.seal_event(arguments.operands()[1], text);
   const auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
   Login login(opening.get(), identity);
+  // A sensor that chatters starts many of us, and sshd lets a camera in eight times: one after the other.
+  const auto lock = FileLock::wait(context.state + "/alert.lock");
   send(event, octets, transport_settings(context, identity, login));
   fmt::print("sealed as {} of this chain, sent\n", event.name.sequence);
   return 0;

@@ -116,7 +116,12 @@ TEST_CASE("a camera falls silent once, is back once, and a restart tells it neit
   {
     Silence silence(files, registry, 0);
     CHECK_FALSE(silence.heard(id, std::nullopt, 1'800'000'000'000));
+    CHECK_FALSE(files.find(id));
     CHECK(silence.look().empty());  // it stated no interval
+    CHECK(files.find(id)->last == 1'800'000'000'000);
+    CHECK_FALSE(silence.heard(id, 900'000, 1'800'000'000'000));
+    silence.save();
+    CHECK(files.find(id)->interval_ms == 900'000);
   }
   files.write(id, {1'800'000'000'000, 1, std::nullopt});
   Silence silence(files, registry, 0);
