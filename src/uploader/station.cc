@@ -32,7 +32,12 @@ static void append_names(const std::string& dir, std::vector<EnvelopeName>& name
   for (const auto& listed : list_envelopes(open_dir(dir).get())) names.push_back(listed.envelope.name);
 }
 
-// The chain lock is held. Another process (an alert) may have sealed since: then the file differs from what we wrote.
+Station::Held Station::hold_chain() {
+  std::unique_lock own(mutex_);
+  return {std::move(own), FileLock::wait(context_.chain_lock)};
+}
+
+// The chain is held. Another process (an alert) may have sealed since: then the file differs from what we wrote.
 ChainState Station::load() {
   const bool present = exists(chain_file_);
   const auto text = present ? read_file(chain_file_, kLargestTextFile) : Bytes{};
@@ -68,7 +73,7 @@ void Station::store(const ChainState& state) {
 }
 
 void Station::recover() {
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   static_cast<void>(load());
   spool_.refresh();
 }
@@ -152,7 +157,7 @@ void Station::commit(Draft& draft) {
 SealingResult Station::seal_pictures(const std::vector<std::string>& claimed) {
   SHUTTERSEAL_BUG_UNLESS(capture_ != nullptr);
   SealingResult result;
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   Draft draft(load().settled());
   for (const auto& name : claimed) add_picture(draft, name, result);
   if (draft.envelopes.empty()) return result;
@@ -163,7 +168,7 @@ SealingResult Station::seal_pictures(const std::vector<std::string>& claimed) {
 }
 
 Envelope Station::seal_event(const std::string& note, const std::string& text) {
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   Draft draft(load().settled());
   auto passage = next_passage(draft);
   passage.kind = envelope::Kind::event;
@@ -202,7 +207,7 @@ std::vector<Gap> Station::look_for_refused() {
 
 // Looked at twice: the sender may just be moving one from folder to folder.
 std::vector<Gap> Station::find_gaps() {
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   auto gaps = look_for_vanished();
   if (!gaps.empty() && look_for_vanished() != gaps) gaps.clear();
   const auto refused = look_for_refused();
@@ -211,7 +216,7 @@ std::vector<Gap> Station::find_gaps() {
 }
 
 bool Station::is_overtaken(const std::vector<envelope::Run>& runs) {
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   const auto state = load();
   return std::any_of(runs.begin(), runs.end(), [&](const envelope::Run& run) {
     return run.chain == state.chain && (run.last >= state.next() || spool_.contradicts({run.chain, run.last, run.last_digest}));
@@ -219,7 +224,7 @@ bool Station::is_overtaken(const std::vector<envelope::Run>& runs) {
 }
 
 void Station::start_new_chain() {
-  const auto lock = FileLock::wait(context_.chain_lock);
+  const auto chain = hold_chain();
   store(new_chain(load().previous()));
 }
 

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "src/base/file.h"
 #include "src/envelope/envelope.h"
 #include "src/uploader/capture.h"
 #include "src/uploader/chain.h"
@@ -42,6 +44,12 @@ class Station {
 
  private:
   struct Draft;
+  // Between threads the mutex counts, between processes the file: an alert is another process.
+  struct Held {
+    std::unique_lock<std::mutex> own;
+    FileLock file;
+  };
+  [[nodiscard]] Held hold_chain();
   [[nodiscard]] ChainState load();
   [[nodiscard]] std::vector<Gap> look_for_vanished();
   [[nodiscard]] std::vector<Gap> look_for_refused();
@@ -58,6 +66,7 @@ class Station {
   Capture* capture_;
   Spool& spool_;
   std::string chain_file_;
+  std::mutex mutex_;
   std::string written_;                // what we wrote last: while the file still says so, `state_` is right
   std::optional<ChainState> state_;
 };
