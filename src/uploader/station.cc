@@ -96,17 +96,19 @@ void Station::add_sealed(Draft& draft, const envelope::Sealed& sealed, const std
   draft.envelopes.push_back({name, sealed.size, false, original.empty()});
 }
 
-// Fills the buffer; false when the file did not stay as large as it was.
-static bool read_exactly(int fd, std::span<std::uint8_t> out, const std::string& name) {
+// `shrunk`: the file did not stay as large as it was. `broken`: the disk cannot read it, and never will.
+enum class Reading { whole, shrunk, broken };
+static Reading read_exactly(int fd, std::span<std::uint8_t> out, const std::string& name) {
   std::size_t filled = 0;
   while (filled < out.size()) {
     const auto got = ::read(fd, out.data() + filled, out.size() - filled);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EIO) return Reading::broken;
     if (got < 0) throw_errno("cannot read", name);
-    if (got == 0) return false;
+    if (got == 0) return Reading::shrunk;
     filled += static_cast<std::size_t>(got);
   }
-  return true;
+  return Reading::whole;
 }
 
 static std::string reason_against(ByteView content) {
@@ -128,7 +130,9 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   if (size == 0) return reject("empty");
   if (size > context_.settings.picture_limit) return reject("larger than picture-limit");
   envelope::PictureBuffer buffer(size, sealer_.recipients());
-  if (!read_exactly(file.fd.get(), buffer.content(), where)) return;  // it shrank: somebody still works on it; the next pass sees it
+  const auto reading = read_exactly(file.fd.get(), buffer.content(), where);
+  if (reading == Reading::shrunk) return;  // somebody still works on it; the next pass sees it
+  if (reading == Reading::broken) return reject("the disk cannot read it");  // left where it is, it would keep all behind it waiting
   const auto reason = reason_against(buffer.content());
   if (!reason.empty()) return reject(reason);
   const auto passage = next_passage(draft);

@@ -48,6 +48,15 @@ mv "$signing.away" "$signing"
 upload 101
 has_notes 'gap 4-5 vanished' 'gap 7-7 vanished' 'gap 11-11 refused'
 
+# A bad sector: that picture is put aside and said, and the one behind it goes.
+make_jpeg "$(capture 101)/bad-sector.jpg" 5000
+touch -d '1 minute ago' "$(capture 101)/bad-sector.jpg"
+take_pictures 101 1
+pictures=$(shutterseal find --root "$server" --kind image | wc -l)
+expect 65 'the disk cannot read it' env LD_PRELOAD="$build/fault/bad_sector.so" BAD_SECTOR=bad-sector.jpg shutterseal-upload run --root "$(camera_root 101)" --passphrase-file "$passphrase"
+[ "$(shutterseal find --root "$server" --kind image | wc -l)" -eq $((pictures + 1)) ] || fail "a bad sector stops the picture behind it"
+notes | grep -q '^gap 1 rejected 20..-..-..T..:..:..Z$' || fail "what the disk lost is not stated"
+
 # No pictures; and a full spool, while the camera software goes on.
 echo rubbish > "$(capture 101)/a.jpg"
 echo rubbish > "$(capture 101)/b.jpg"
