@@ -9,7 +9,7 @@
 
 namespace shutterseal::custody {
 
-static constexpr std::uint64_t kDefaultLifeDays = 3653;  // ten years
+static constexpr std::uint64_t kDefaultLifeDays = 365;
 
 Authority::Authority(const config::Arguments& arguments, envelope::Certificate certificate_of_it) : certificate(std::move(certificate_of_it)) {
   if (!arguments.has("authority-key")) return;

@@ -15,7 +15,7 @@ struct Authority {
 
   // --authority-key when it was given. Error permission when it does not belong to the certificate.
   Authority(const config::Arguments& arguments, envelope::Certificate certificate_of_it);
-  // For --days (default ten years), and never longer than the authority itself. Error usage without --authority-key.
+  // For --days (default one year), and never longer than the authority itself. Error usage without --authority-key.
   [[nodiscard]] envelope::Certificate certify(const config::Arguments& arguments, const envelope::Request& request) const;
 };
 

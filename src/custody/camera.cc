@@ -30,6 +30,7 @@ static report::Json to_json(const registry::Camera& camera) {
   if (camera.revoked_at) json["revoked_at"] = rfc3339_ms(*camera.revoked_at);
   if (camera.stolen_at) json["stolen_at"] = rfc3339_ms(*camera.stolen_at);
   if (camera.expires) json["expires"] = rfc3339(*camera.expires);
+  if (camera.grace != registry::kDefaultGrace) json["grace_seconds"] = camera.grace / 1000;
   if (!camera.networks.empty()) json["networks"] = registry::networks_text(camera);
   if (!camera.services.empty()) json["services"] = registry::services_text(camera);
   return json;
@@ -133,7 +134,10 @@ static int resume_command(const config::Arguments& arguments) { return change_st
 
 // An empty list takes the restriction away.
 static int set_command(const config::Arguments& arguments) {
-  if (!arguments.has("networks") && !arguments.has("services")) throw Error(ErrorKind::usage, "--networks or --services is needed (see --help)");
+  if (!arguments.has("networks") && !arguments.has("services") && !arguments.has("grace"))
+    throw Error(ErrorKind::usage, "--networks, --services or --grace is needed (see --help)");
+  const auto grace = arguments.has("grace") ? parse_duration_ms(arguments.get("grace")) : std::optional<std::int64_t>();
+  if (arguments.has("grace") && (!grace || *grace > registry::kLongestGrace)) throw Error(ErrorKind::usage, "--grace is a time such as 90d, at most 3650d");
   const auto networks = registry::parse_networks(arguments.get("networks"), [](std::string_view word) {
     throw Error(ErrorKind::usage, "'" + escape_untrusted(word) + "' is no network such as 198.51.100.0/24 or 2001:db8::/32");
   });
@@ -143,9 +147,10 @@ static int set_command(const config::Arguments& arguments) {
   const auto camera = change(registry_of(arguments), arguments.operands()[2], [&](registry::Camera& one) {
     if (arguments.has("networks")) one.networks = networks;
     if (arguments.has("services")) one.services = services;
+    if (grace) one.grace = *grace;
   });
-  fmt::print("camera {} may log in from {} through {}\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
-             camera.services.empty() ? "any service" : registry::services_text(camera));
+  fmt::print("camera {} may log in from {} through {}, {} seconds after its certificate's end at most\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
+             camera.services.empty() ? "any service" : registry::services_text(camera), camera.grace / 1000);
   return 0;
 }
 
@@ -247,9 +252,11 @@ std::vector<Command> camera_commands() {
        {{"within", "TIME", "how long ago at most (default: 1d)"}, registry}, seen_command, 1, 1},
       {"camera suspend", "ID --reason TEXT", "No login; the camera's drops are left waiting, unjudged.", {reason, registry}, suspend_command, 1, 1},
       {"camera resume", "ID", "Ends a suspension.", {registry}, resume_command, 1, 1},
-      {"camera set", "ID [--networks LIST] [--services LIST]", "Says where a camera may log in from, and through which PAM services.",
+      {"camera set", "ID [--networks LIST] [--services LIST] [--grace TIME]",
+       "Says where a camera may log in from, through which PAM services, and how long after its certificate's end.",
        {{"networks", "LIST", "\"198.51.100.0/24 2001:db8::/32\"; \"\": anywhere"},
-        {"services", "LIST", "\"shutterseal-sshd shutterseal-ftp\"; \"\": any"}, registry},
+        {"services", "LIST", "\"shutterseal-sshd shutterseal-ftp\"; \"\": any"},
+        {"grace", "TIME", "90d unless said; 0s: none"}, registry},
        set_command, 1, 1},
       {"camera password", "ID (--password-file FILE | --out FILE)", "Gives a camera a password, for FTPS.",
        {{"password-file", "FILE", "the password (mode 0600)"}, {"out", "FILE", "make a random one and write it here"}, registry}, password_command, 1, 1},

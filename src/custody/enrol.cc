@@ -203,17 +203,6 @@ static int add_command(const config::Arguments& arguments) { return arguments.ha
 
 // ---- bundle ---------------------------------------------------------------------------------------------------------------------
 
-static envelope::Certificate newest_certificate(const registry::Registry& registry, const CameraId& id) {
-  const auto files = registry.signing_certificates(id);
-  if (files.empty()) throw Error(ErrorKind::config, "camera " + id.text() + " has no certificate");
-  auto newest = envelope::Certificate::from_pem(files.front().content, files.front().path);
-  for (const auto& file : files) {
-    auto certificate = envelope::Certificate::from_pem(file.content, file.path);
-    if (certificate.not_before > newest.not_before) newest = std::move(certificate);
-  }
-  return newest;
-}
-
 static int bundle_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   const auto paths = paths_of(arguments);
@@ -225,7 +214,7 @@ static int bundle_command(const config::Arguments& arguments) {
   // The serial is stored before the bundle is out: it is never used twice.
   const auto camera = registry.update(id, [&](registry::Camera& one) {
     ++one.bundle_serial;
-    content = make_bundle(paths, one, newest_certificate(registry, id), authority);
+    content = make_bundle(paths, one, server::newest_certificates(registry, id).certified, authority);
   });
   commit_file(out, content.octets, 0644);
   fmt::print("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
@@ -235,7 +224,7 @@ static int bundle_command(const config::Arguments& arguments) {
 std::vector<Command> enrolment_commands() {
   const config::Option authority_key{"authority-key", "KEY", "the authority's key: sign here and now"};
   const config::Option passphrase{"passphrase-file", "FILE", "the passphrase of that key (mode 0600)"};
-  const config::Option days{"days", "N", "how long the certificate is good (default: ten years)"};
+  const config::Option days{"days", "N", "how long the certificate is good (default: 365)"};
   const config::Option out{"out", "FILE", "where the result goes; must not exist"};
   return {
       {"camera sign", "REQUEST --authority-key KEY --authority CERT --out CERT", "Certifies a camera's signing key, on the authority's host.",

@@ -34,12 +34,11 @@ static std::optional<std::string> plain_word(std::string_view text) {
   return good ? std::optional(std::string(text)) : std::nullopt;
 }
 
-// Called only on drafts of our own and on text whose signature was good.
-static std::optional<Certificate> certificate_of(std::string_view text) {
+std::optional<Certificate> certificate_of(std::string_view text) {
   const auto der = decode_base64(text);
   if (!der || der->size() > kLargestCertificate) return std::nullopt;
   try {
-    return Certificate::from_der(*der, "a certificate in the bundle");
+    return Certificate::from_der(*der, "a certificate in a signed text");
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -45,7 +45,10 @@ static void fill(Certificate& out, X509* certificate) {
   out.common_name = common_name(certificate);
   out.not_before = to_ms(X509_get0_notBefore(certificate));
   out.not_after = to_ms(X509_get0_notAfter(certificate));
-  out.is_authority = X509_check_ca(certificate) == 1;
+  const bool is_ca = X509_check_ca(certificate) == 1;
+  const bool is_own = X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+  out.is_intermediate = is_ca && !is_own && X509_get_pathlen(certificate) == 0;
+  out.is_authority = is_ca && !out.is_intermediate;
 }
 
 Certificate Certificate::from_der(ByteView der, const std::string& name) {
@@ -83,6 +86,20 @@ static Bytes der_of_pem(ByteView pem, const std::string& name) {
 
 Certificate Certificate::from_pem(ByteView pem, const std::string& name) { return from_der(der_of_pem(pem, name), name); }
 
+std::vector<Certificate> Certificate::chain_from_pem(ByteView pem, const std::string& name) {
+  static constexpr std::size_t kMost = 2;
+  std::vector<Certificate> chain{from_pem(pem, name)};
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  require(bio != nullptr, "read PEM");
+  X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  while (certificate && (certificate.reset(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)), certificate)) {
+    if (chain.size() == kMost) throw Error(ErrorKind::data, "'" + escape_untrusted(name, kLongestSubject) + "' holds more than two certificates");
+    chain.push_back(from_der(to_der(certificate.get()), name));
+  }
+  ERR_clear_error();
+  return chain;
+}
+
 TlsAuthority TlsAuthority::from_pem(ByteView pem, const std::string& name) {
   auto authority = from_der(der_of_pem(pem, name));
   if (!authority) throw Error(ErrorKind::data, "'" + escape_untrusted(name, kLongestSubject) + "' is no certificate of an authority");
@@ -107,12 +124,17 @@ static std::string pem_of(ByteView der) {
 std::string TlsAuthority::to_pem() const { return pem_of(der); }
 std::string Certificate::to_pem() const { return pem_of(der); }
 
-bool Certificate::is_signed_by(const Certificate& authority) const {
+static bool verifies_with(ByteView der, const Point& issuer) {
   const auto certificate = decode(der);
-  const auto key = public_key_of(authority.point);
-  const bool good = authority.is_authority && certificate && key && X509_verify(certificate.get(), key.get()) == 1;
+  const auto key = public_key_of(issuer);
+  const bool good = certificate && key && X509_verify(certificate.get(), key.get()) == 1;
   ERR_clear_error();
   return good;
+}
+
+bool Certificate::is_signed_by(const Certificate& authority) const { return authority.is_authority && verifies_with(der, authority.point); }
+bool Certificate::is_renewed_by(const Certificate& intermediate) const {
+  return intermediate.is_intermediate && !is_authority && !is_intermediate && verifies_with(der, intermediate.point);
 }
 
 // ---- issuing ----------------------------------------------------------------------------------------------------------------
@@ -133,8 +155,12 @@ static void add_key_identifier(X509* certificate, const Ski& ski) {
 }
 
 static void add_role(X509* certificate, X509* issuer, Role role) {
-  add_extension(certificate, issuer, NID_basic_constraints, role == Role::authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+  const char* constraints = role == Role::authority      ? "critical,CA:TRUE"
+                            : role == Role::intermediate ? "critical,CA:TRUE,pathlen:0"
+                                                         : "critical,CA:FALSE";
+  add_extension(certificate, issuer, NID_basic_constraints, constraints);
   switch (role) {
+    case Role::intermediate: return add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign");
     case Role::authority: return add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature");
     case Role::custodian: return add_extension(certificate, issuer, NID_key_usage, "critical,keyAgreement");
     case Role::camera:

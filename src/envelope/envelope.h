@@ -86,6 +86,8 @@ class Sealer {
   // Both layers get passage.camera, chain and sequence; signingTime is sealed_at in whole seconds. The buffer's content is encrypted in place.
   // Aborts on an order that the reader would refuse (empty name, sequence 0): the caller's bug.
   [[nodiscard]] Sealed seal(const Passage& passage, const Capture& capture, PictureBuffer&& picture) const;
+  // A request by the same key, for its renewal: the challenge names the certificate that is to be renewed.
+  [[nodiscard]] Bytes renewal_request(const CameraId& camera, std::string_view ssh_public_key) const;
 
  private:
   struct Impl;

@@ -73,7 +73,7 @@ class PrivateKey {
   std::unique_ptr<Impl> impl_;
 };
 
-enum class Role { authority, camera, custodian, receipt };
+enum class Role { authority, intermediate, camera, custodian, receipt };
 
 // An X.509 certificate read from a file that we trust (registry, keys, a verified bundle) or from pinned bytes: what the rest of the
 // program needs of it, as plain values. Decoding uses d2i_X509: never call it on bytes that nobody vouched for.
@@ -84,13 +84,17 @@ struct Certificate {
   Ski ski;                  // ski_of(point); from_der refuses a certificate whose extension says otherwise
   std::string common_name;  // a camera's: "cam-ID"
   TimeMs not_before = 0, not_after = 0;
-  bool is_authority = false;  // basicConstraints CA
+  bool is_authority = false;     // basicConstraints CA, and no intermediate
+  bool is_intermediate = false;  // CA with pathLenConstraint 0, issued by another: may re-certify, and never stand for the authority
 
   [[nodiscard]] static Certificate from_der(ByteView der, const std::string& name);  // Error data
   [[nodiscard]] static Certificate from_pem(ByteView pem, const std::string& name);  // the first CERTIFICATE block
+  [[nodiscard]] static std::vector<Certificate> chain_from_pem(ByteView pem, const std::string& name);  // all blocks, 1 to 2; Error data
   [[nodiscard]] std::string to_pem() const;
   // Issued by `authority`: its signature over this one is good (time is not looked at).
   [[nodiscard]] bool is_signed_by(const Certificate& authority) const;
+  // Issued by `intermediate`, which may re-certify. Whether `intermediate` is the authority's own is another question.
+  [[nodiscard]] bool is_renewed_by(const Certificate& intermediate) const;
 };
 
 struct Issue {
@@ -100,17 +104,20 @@ struct Issue {
   TimeMs not_before = 0, not_after = 0;
 };
 // Extensions by role, such that stock `openssl cms -verify -CAfile authority.pem -certfile camera.pem` needs no further flag but -attime:
-// camera and receipt: digitalSignature + nonRepudiation, extendedKeyUsage emailProtection; custodian: keyAgreement; authority: CA, keyCertSign, cRLSign.
+// intermediate: CA with pathlen 0, keyCertSign; camera and receipt: digitalSignature + nonRepudiation, extendedKeyUsage emailProtection; custodian: keyAgreement; authority: CA, keyCertSign, cRLSign.
 // SKI in all, AKI in those issued by another, random 127-bit serial. `issuer` empty: self-signed (authority, receipt).
 [[nodiscard]] Certificate issue_certificate(const Issue& order, const PrivateKey& issuer_key, const Certificate* issuer);
 
-// PKCS#10 request (RFC 2986) of a camera: subject CN=cam-ID, the signing key, and the SSH public key in an attribute (arc .3).
+// PKCS#10 request (RFC 2986) of a camera: subject CN=cam-ID, the signing key, the SSH public key in an attribute (arc .3), and perhaps a
+// challengePassword (RFC 2985 section 5.4.1): of a renewal the fingerprint of the certificate that is to be renewed, so that a request serves once.
 struct Request {
   CameraId camera;
   Point signing_key{};
   std::string ssh_public_key;  // "ecdsa-sha2-nistp256 AAAA…" without a comment, normalised
+  std::string challenge;       // empty: none; else 1 to 128 printable octets without a space
 };
-[[nodiscard]] Bytes make_request_pem(const CameraId& camera, const PrivateKey& signing_key, std::string_view ssh_public_key);
+inline constexpr std::size_t kLargestRequest = 8192, kLongestChallenge = 128;
+[[nodiscard]] Bytes make_request_pem(const CameraId& camera, const PrivateKey& signing_key, std::string_view ssh_public_key, std::string_view challenge = {});
 // Received bytes: one strict template, then the self-signature. `reason` (one line) says why when there is no request:
 // "unknown algorithm", "signature does not match", "not the one accepted form at octet N", …
 struct RequestReading {

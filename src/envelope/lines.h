@@ -49,6 +49,8 @@ struct SignedText {
   std::string text;
   Certificate signer;
 };
+// Base64 of a certificate's DER. Called only on drafts of our own and on text whose signature was good.
+[[nodiscard]] std::optional<Certificate> certificate_of(std::string_view base64);
 [[nodiscard]] Bytes sign_text(std::string_view text, const PrivateKey& key, const Certificate& certificate);
 [[nodiscard]] Reading<SignedText> read_signed_text(ByteView bytes, std::size_t limit, std::span<const Digest> pins);
 

@@ -10,7 +10,6 @@ namespace shutterseal::envelope {
 
 static constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE REQUEST-----\n";
 static constexpr std::string_view kEnd = "-----END CERTIFICATE REQUEST-----\n";
-static constexpr std::size_t kLargestRequest = 8192;
 
 // SubjectPublicKeyInfo of P-256 up to the point (RFC 5480 section 2).
 static Bytes key_head() {
@@ -23,6 +22,7 @@ static Bytes key_head() {
 
 static Bytes signature_algorithm() { return der::sequence({der::oid({1, 2, 840, 10045, 4, 3, 2})}); }
 static Bytes common_name_oid() { return der::oid({2, 5, 4, 3}); }
+static Bytes challenge_oid() { return der::oid({1, 2, 840, 113549, 1, 9, 7}); }
 
 static std::string armour(ByteView der) {
   const auto body = encode_base64(der);
@@ -31,14 +31,19 @@ static std::string armour(ByteView der) {
   return out + std::string(kEnd);
 }
 
-Bytes make_request_pem(const CameraId& camera, const PrivateKey& signing_key, std::string_view ssh_public_key) {
+static Bytes attribute(const Bytes& oid, std::string_view value) {
+  return der::sequence({oid, der::element(der::kSet, {der::text(value)})});
+}
+
+Bytes make_request_pem(const CameraId& camera, const PrivateKey& signing_key, std::string_view ssh_public_key, std::string_view challenge) {
   const auto name =
       der::sequence({der::element(der::kSet, {der::sequence({common_name_oid(), der::text(camera.account())})})});
   const auto point = signing_key.public_point();
   auto key = key_head();
   der::append(key, point);
-  const auto ssh = der::element(0xa0, {der::sequence({oid_ssh_key(), der::element(der::kSet, {der::text(ssh_public_key)})})});
-  const auto info = der::sequence({der::integer(0), name, key, ssh});
+  std::vector<Bytes> attributes{attribute(oid_ssh_key(), ssh_public_key)};
+  if (!challenge.empty()) attributes.push_back(attribute(challenge_oid(), challenge));
+  const auto info = der::sequence({der::integer(0), name, key, der::set_of(std::move(attributes), 0xa0)});
   auto signature = sign_low_s(signing_key, info);
   signature.insert(signature.begin(), 0);  // unused bits of the BIT STRING
   const auto pem = armour(der::sequence({info, signature_algorithm(), der::octets(signature, der::kBitString)}));
@@ -54,7 +59,7 @@ static std::optional<Bytes> strip_armour(std::string_view pem) {
 }
 
 struct Parts {
-  std::string name, ssh;
+  std::string name, ssh, challenge;
   Point point{};
   ByteView info, signature;
 };
@@ -70,15 +75,34 @@ static std::string read_name(der::Reader name) {
   return std::string(as_text(text));
 }
 
-static std::string read_ssh_key(der::Reader attributes) {
-  auto one = attributes.enter(der::kSequence);
-  attributes.end();
-  one.literal(oid_ssh_key());
+static std::string read_value(der::Reader& one, std::size_t longest) {
   auto value = one.enter(der::kSet);
-  one.end();
-  const auto text = value.take(der::kUtf8, 1, 1024);
+  const auto text = value.take(der::kUtf8, 1, longest);
   value.end();
   return std::string(as_text(text));
+}
+
+// Each at most once, in the order of their octets (X.690 section 11.6): a request has one encoding.
+static void read_attributes(der::Reader attributes, Parts& parts) {
+  ByteView before;
+  while (!attributes.at_end()) {
+    auto look = attributes;
+    const auto whole = look.take_whole(der::kSequence);
+    auto one = attributes.enter(der::kSequence);
+    const auto oid = one.take_whole(der::kOid);
+    const auto is = [&oid](const Bytes& known) { return std::equal(oid.begin(), oid.end(), known.begin(), known.end()); };
+    if (!std::lexicographical_compare(before.begin(), before.end(), whole.begin(), whole.end())) one.fail();
+    if (is(oid_ssh_key()) && parts.ssh.empty()) parts.ssh = read_value(one, 1024);
+    else if (is(challenge_oid()) && parts.challenge.empty()) parts.challenge = read_value(one, kLongestChallenge);
+    else one.fail();
+    one.end();
+    before = whole;
+  }
+  if (parts.ssh.empty()) attributes.fail();
+}
+
+static bool is_challenge(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 static Parts read_parts(ByteView der, bool& bad, bool& foreign) {
@@ -95,7 +119,7 @@ static Parts read_parts(ByteView der, bool& bad, bool& foreign) {
   foreign = !bad && (key.size() != head.size() + sizeof(Point) || !std::equal(head.begin(), head.end(), key.begin()));
   if (foreign || bad) return parts;
   std::copy(key.end() - sizeof(Point), key.end(), parts.point.begin());
-  parts.ssh = read_ssh_key(info.enter(0xa0));
+  read_attributes(info.enter(0xa0), parts);
   info.end();
   request.literal(signature_algorithm());
   parts.signature = request.take(der::kBitString, 9, 73);
@@ -118,7 +142,8 @@ RequestReading read_request_pem(ByteView pem) {
   const auto ssh = normal_ssh_public_key(parts.ssh);
   if (!camera) return {std::nullopt, "its subject is not cam-ID"};
   if (!ssh) return {std::nullopt, "unknown algorithm: the SSH key must be ecdsa-sha2-nistp256 or ssh-ed25519"};
-  return {Request{*camera, parts.point, *ssh}, ""};
+  if (!is_challenge(parts.challenge)) return {std::nullopt, "its challenge is no printable word"};
+  return {Request{*camera, parts.point, *ssh, parts.challenge}, ""};
 }
 
 }  // namespace shutterseal::envelope

@@ -38,6 +38,9 @@ Sealer::Sealer(PrivateKey key, Certificate certificate, const std::vector<Certif
 
 Sealer::~Sealer() = default;
 std::size_t Sealer::recipients() const noexcept { return impl_->custodians.size(); }
+Bytes Sealer::renewal_request(const CameraId& camera, std::string_view ssh_public_key) const {
+  return make_request_pem(camera, impl_->key, ssh_public_key, impl_->certificate.fingerprint.hex());
+}
 
 // The growing message inside its buffer.
 class Wrapping {

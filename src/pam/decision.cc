@@ -38,7 +38,7 @@ Access judge(const std::optional<registry::Camera>& camera, const Login& login) 
   if (camera->state == registry::State::revoked) return Access::revoked;
   if (camera->state == registry::State::removed) return Access::removed;
   if (camera->state == registry::State::suspended) return Access::suspended;
-  if (camera->expires && *camera->expires <= login.now) return Access::expired;
+  if (camera->expires && *camera->expires + camera->grace <= login.now) return Access::expired;
   if (!is_from(camera->networks, login.address)) return Access::wrong_network;
   if (!is_through(camera->services, login.service)) return Access::wrong_service;
   return Access::allowed;

@@ -18,7 +18,7 @@ enum class Access {
   suspended,
   revoked,
   removed,
-  expired,         // its newest certificate has ended
+  expired,         // its newest certificate has ended, and its grace, too
   wrong_network,   // camera.conf names networks, and this is none of them (or no address is known)
   wrong_service,   // camera.conf names services, and this is none of them
   bad_password,    // empty, over-long, not UTF-8: refused before it is hashed

@@ -94,6 +94,11 @@ struct Line {
     if (!value) refuse("is a time such as 2026-11-23T10:11:12Z");
     return *value;
   }
+  [[nodiscard]] TimeMs duration() const {
+    const auto value = parse_duration_ms(entry.value);
+    if (!value || *value > kLongestGrace) refuse("is a time such as 90d");
+    return *value;
+  }
   [[nodiscard]] std::vector<Network> networks() const {
     return some(parse_networks(entry.value, [this](std::string_view) { refuse("is a list of networks such as 198.51.100.0/24 2001:db8::/32"); }));
   }
@@ -153,6 +158,7 @@ static Camera parse_camera(const CameraId& id, std::string_view text, const std:
       {"revoked-at", [&](const Line& line) { camera.revoked_at = line.time(); }},
       {"stolen-at", [&](const Line& line) { camera.stolen_at = line.time(); }},
       {"expires", [&](const Line& line) { camera.expires = line.time(); }},
+      {"grace", [&](const Line& line) { camera.grace = line.duration(); }},
       {"networks", [&](const Line& line) { camera.networks = line.networks(); }},
       {"services", [&](const Line& line) { camera.services = line.services(); }},
   };
@@ -169,6 +175,7 @@ static std::string format_camera(const Camera& camera) {
   if (camera.revoked_at) text += format_key_value("revoked-at", rfc3339_ms(*camera.revoked_at));
   if (camera.stolen_at) text += format_key_value("stolen-at", rfc3339_ms(*camera.stolen_at));
   if (camera.expires) text += format_key_value("expires", rfc3339_ms(*camera.expires));
+  if (camera.grace != kDefaultGrace) text += format_key_value("grace", std::to_string(camera.grace) + "ms");
   if (!camera.networks.empty()) text += format_key_value("networks", networks_text(camera));
   if (!camera.services.empty()) text += format_key_value("services", services_text(camera));
   return text;

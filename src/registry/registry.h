@@ -28,6 +28,9 @@ enum class State {
 // What lies in the drop directory stays there, unjudged.
 [[nodiscard]] inline bool leaves_drops_waiting(State state) noexcept { return state == State::suspended || state == State::removed; }
 
+// An outage of the server, or of who renews, must not lock a fleet out: so long after its end a certificate still lets its camera in.
+inline constexpr TimeMs kDefaultGrace = TimeMs{90} * 24 * 3600 * 1000, kLongestGrace = TimeMs{3650} * 24 * 3600 * 1000;
+
 // camera.conf, format 1.
 struct Camera {
   CameraId id;
@@ -37,9 +40,10 @@ struct Camera {
   std::uint64_t bundle_serial = 0;  // of the newest bundle made for it
   std::string reason;          // of a suspension or revocation, may be empty
   std::optional<TimeMs> revoked_at, stolen_at;
-  std::optional<TimeMs> expires;        // the end of its newest certificate: no login after it
+  std::optional<TimeMs> expires;        // the end of its newest certificate: no login `grace` after it
   std::vector<Network> networks;        // it may log in from these; none: from anywhere
   std::vector<std::string> services;    // and through these PAM services; none: through any that asks
+  TimeMs grace = kDefaultGrace;
 };
 // Lists as in camera.conf and on command lines: words between spaces, perhaps none. `refuse` is told the first that is none, and throws.
 using Refuse = std::function<void(std::string_view word)>;
@@ -55,6 +59,8 @@ class Registry {
   // A camera that is not enrolled: nothing. A folder that is unreadable or malformed: Error config naming file and line (fail closed).
   [[nodiscard]] std::optional<Camera> find(const CameraId& id) const;
   [[nodiscard]] std::vector<CameraId> list() const;  // sorted; folders whose name is no cam-ID are skipped
+  // The authority's certificate, as init and a copy of the whole configuration leave it: beside the registry.
+  [[nodiscard]] std::string authority_file() const { return dir_ + "/../authority.pem"; }
   // The PEM files of signing/, each at most 16 KiB, in name order.
   [[nodiscard]] std::vector<GuardedFile> signing_certificates(const CameraId& id) const;
   [[nodiscard]] std::string authorized_key(const CameraId& id) const;  // the file's text; empty when missing

@@ -5,6 +5,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/envelope/receipt.h"
 
 namespace shutterseal::server {
 
@@ -12,15 +13,55 @@ static constexpr std::size_t kLargestPem = 16 * 1024;
 
 Signer signer_of(const envelope::Certificate& certificate) { return {envelope::trusted_signer(certificate), certificate.not_after}; }
 
+using Chain = std::vector<envelope::Certificate>;  // one, or a renewed one with its intermediate behind it
+
+static std::optional<envelope::Certificate> authority_of(const registry::Registry& registry) {
+  const auto path = registry.authority_file();
+  if (!exists(path)) return std::nullopt;
+  return envelope::Certificate::from_pem(read_guarded_file(path, kLargestPem, Secrecy::trusted), path);
+}
+
+// Without the authority's certificate the file that stands alone is believed by its place, and what was renewed still needs such a one.
+static bool counts(const Chain& chain, const std::vector<Chain>& all, const std::optional<envelope::Certificate>& authority) {
+  if (chain.size() == 1) return !authority || chain[0].is_signed_by(*authority);
+  return std::any_of(all.begin(), all.end(), [&](const Chain& other) {
+    if (other.size() != 1) return false;
+    if (authority) return envelope::is_good_renewal(chain[0], chain[1], other[0], *authority);
+    return other[0].point == chain[0].point && chain[0].is_renewed_by(chain[1]);
+  });
+}
+
+// A file that does not count stops its camera, like any other that is not what it must be: its drops wait, and somebody hears of it.
+static std::vector<Chain> camera_chains(const registry::Registry& registry, const CameraId& id) {
+  const auto refuse = [](const std::string& path, const std::string& why) { throw Error(ErrorKind::data, "'" + path + "' " + why); };
+  const auto authority = authority_of(registry);
+  const auto files = registry.signing_certificates(id);
+  std::vector<Chain> chains;
+  for (const auto& file : files) {
+    chains.push_back(envelope::Certificate::chain_from_pem(file.content, file.path));
+    if (chains.back()[0].common_name != id.account()) refuse(file.path, "is not a certificate of camera " + id.text());
+  }
+  for (std::size_t i = 0; i < chains.size(); ++i)
+    if (!counts(chains[i], chains, authority)) refuse(files[i].path, "is neither by the authority nor renews one of camera " + id.text() + " that is");
+  return chains;
+}
+
 std::vector<Signer> camera_signers(const registry::Registry& registry, const CameraId& id) {
   std::vector<Signer> signers;
-  for (const auto& file : registry.signing_certificates(id)) {
-    const auto certificate = envelope::Certificate::from_pem(file.content, file.path);
-    if (certificate.common_name != id.account())
-      throw Error(ErrorKind::data, "'" + file.path + "' is not a certificate of camera " + id.text());
-    signers.push_back(signer_of(certificate));
-  }
+  for (const auto& chain : camera_chains(registry, id)) signers.push_back(signer_of(chain[0]));
   return signers;
+}
+
+Newest newest_certificates(const registry::Registry& registry, const CameraId& id) {
+  const auto chains = camera_chains(registry, id);
+  const Chain *certified = nullptr, *newest = nullptr;
+  const auto is_newer = [](const Chain& one, const Chain* than) { return !than || one[0].not_before > (*than)[0].not_before; };
+  for (const auto& chain : chains) {
+    if (chain.size() == 1 && is_newer(chain, certified)) certified = &chain;
+    if (is_newer(chain, newest)) newest = &chain;
+  }
+  if (!certified) throw Error(ErrorKind::config, "camera " + id.text() + " has no certificate");
+  return {certified->front(), *newest};
 }
 
 const std::vector<Signer>& SignerCache::of(const CameraId& id) {

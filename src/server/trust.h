@@ -16,7 +16,9 @@ struct Signer {
   envelope::TrustedSigner key;
   TimeMs not_after = 0;
 };
-// All certificates that camera ID may have signed with. Error data names a file that is no certificate, or another camera's.
+// All certificates that camera ID may have signed with. Where authority.pem lies beside the registry, as on every server, each must be the
+// authority's, or an intermediate's for a key that the authority certified for the same camera; without it, the former are believed by their
+// place. Error data names a file that is no certificate, another camera's, or does not count.
 [[nodiscard]] std::vector<Signer> camera_signers(const registry::Registry& registry, const CameraId& id);
 // The same, decoded once: read again whenever the camera's files change. Not enrolled: none. Not thread-safe.
 class SignerCache {
@@ -32,6 +34,12 @@ class SignerCache {
   const registry::Registry& registry_;
   std::map<CameraId, Entry> entries_;
 };
+// The one that was issued last, of those that the authority itself signed, and of all. Error config: there is none.
+struct Newest {
+  envelope::Certificate certified;
+  std::vector<envelope::Certificate> chain;  // one certificate, or a renewed one with its intermediate behind it
+};
+[[nodiscard]] Newest newest_certificates(const registry::Registry& registry, const CameraId& id);
 [[nodiscard]] Signer signer_of(const envelope::Certificate& certificate);
 [[nodiscard]] std::vector<envelope::TrustedSigner> keys_of(const std::vector<Signer>& signers);
 // The signer that a judged envelope names; null when it was none of these.

@@ -52,7 +52,7 @@ class Server:
         self.daemon = None
 
     def fleet(self, prefix, cameras, parcels, size, target="-"):
-        run(BUILD / "test/make-fleet", self.root, prefix, cameras, parcels, 1, size, target)
+        run(BUILD / "test/make-fleet", self.root, prefix, cameras, parcels, 1, size, target, WORK / "custodian", WORK / "passphrase")
 
     def incoming(self, camera):
         return self.drop / f"cam-{camera}" / "incoming"

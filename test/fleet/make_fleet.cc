@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole fleets for trials and figures: enrols cameras in a server's registry and seals parcels for them, thousands a second and without a camera.
-// The envelopes are real ones. usage: make-fleet ROOT PREFIX CAMERAS PARCELS ENVELOPES SIZE TARGET
+// The envelopes are real ones. usage: make-fleet ROOT PREFIX CAMERAS PARCELS ENVELOPES SIZE TARGET AUTHORITY_DIR
+// PASSPHRASE_FILE
 //   cameras PREFIX1.. PREFIXn, each with PARCELS parcels of ENVELOPES envelopes of SIZE octets, put into TARGET/cam-ID/; TARGET "-": into incoming/.
 // Run again with the same PREFIX it adds to cameras that exist: with a new key and a new chain, as after a camera's repair.
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 #include <iostream>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
 #include "src/base/paths.h"
 #include "src/base/program.h"
 #include "src/registry/registry.h"
@@ -29,16 +32,20 @@ struct Order {
   std::string target;
 };
 
+// The server's own authority, whose key the test has: a registry's certificates count by its signature.
 class Issuer {
  public:
+  Issuer(const std::string& dir, const std::string& passphrase)
+      : key_(envelope::PrivateKey::from_pem(read_file(dir + "/authority.key", kLargestTextFile), read_secret_file(passphrase), dir)),
+        own_(envelope::Certificate::from_pem(read_file(dir + "/authority.pem", kLargestTextFile), dir)) {}
   envelope::Certificate issue(const std::string& name, const envelope::PrivateKey& key) const {
     return envelope::issue_certificate({envelope::Role::camera, name, key.public_point(), begin_, end_}, key_, &own_);
   }
 
  private:
   TimeMs begin_ = now_ms(), end_ = begin_ + TimeMs{86'400'000} * 365;
-  envelope::PrivateKey key_ = envelope::PrivateKey::generate();
-  envelope::Certificate own_ = envelope::issue_certificate({envelope::Role::authority, "fleet", key_.public_point(), begin_, end_}, key_, nullptr);
+  envelope::PrivateKey key_;
+  envelope::Certificate own_;
 };
 
 class Camera {
@@ -97,10 +104,10 @@ class Camera {
 };
 
 int run(int argc, char** argv) {
-  if (argc != 8) throw Error(ErrorKind::usage, "make-fleet ROOT PREFIX CAMERAS PARCELS ENVELOPES SIZE TARGET");
+  if (argc != 10) throw Error(ErrorKind::usage, "make-fleet ROOT PREFIX CAMERAS PARCELS ENVELOPES SIZE TARGET AUTHORITY_DIR PASSPHRASE_FILE");
   const Order order{server_paths(argv[1]), argv[2], std::stoull(argv[3]), std::stoull(argv[4]), std::stoull(argv[5]), std::stoull(argv[6]), argv[7]};
   const auto custodians = server::read_certificates(order.paths.custodians);
-  const Issuer issuer;
+  const Issuer issuer(argv[8], argv[9]);
   for (std::uint64_t i = 1; i <= order.cameras; ++i) {
     Camera camera(CameraId::parse(order.prefix + std::to_string(i)).value(), issuer, custodians);
     camera.enrol(order.paths);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "src/base/error.h"
+#include "src/envelope/lines.h"
 #include "test/unit/envelope_world.h"
 
 namespace shutterseal::envelope {
@@ -46,6 +47,48 @@ TEST_CASE("a request carries both keys, and none that was changed is read") {
     CHECK((!again.request || changed == text));
     if (!again.request) CHECK_FALSE(again.reason.empty());
   }
+}
+
+TEST_CASE("a request's challenge is one printable word, read back and signed") {
+  const auto id = *CameraId::parse("101");
+  const auto key = PrivateKey::generate(), ssh = PrivateKey::generate();
+  for (const auto& word : {std::string("x"), std::string(64, 'a'), std::string(kLongestChallenge, '~')}) {
+    const auto reading = read_request_pem(make_request_pem(id, key, ssh.ssh_public_key("c"), word));
+    REQUIRE(reading.request);
+    CHECK(reading.request->challenge == word);
+  }
+  CHECK(read_request_pem(make_request_pem(id, key, ssh.ssh_public_key("c"))).request->challenge.empty());
+  for (const auto& word : {std::string("two words"), std::string("line\n"), std::string(kLongestChallenge + 1, 'a')})
+    CHECK_FALSE(read_request_pem(make_request_pem(id, key, ssh.ssh_public_key("c"), word)).request);
+}
+
+struct Intermediate {
+  TestWorld world;
+  PrivateKey key = PrivateKey::generate();
+  Certificate certificate = world.make(Role::intermediate, "renewals", key);
+  Certificate renew(const PrivateKey& subject, const char* name = "cam-101", Role role = Role::camera) const {
+    return issue_certificate({role, name, subject.public_point(), kBegin + 1000, kEnd}, key, &certificate);
+  }
+  bool is_good(const Certificate& renewed) const { return is_good_renewal(renewed, certificate, world.camera, world.authority); }
+};
+
+TEST_CASE("an intermediate gives a certified key more time, and can do nothing else") {
+  const Intermediate one;
+  CHECK(one.certificate.is_intermediate);
+  CHECK_FALSE(one.certificate.is_authority);
+  const auto renewed = one.renew(one.world.camera_key);
+  CHECK(one.is_good(renewed));
+  const auto stranger = PrivateKey::generate();
+  CHECK_FALSE(one.is_good(one.renew(stranger)));
+  CHECK_FALSE(one.is_good(one.renew(one.world.camera_key, "cam-102")));
+  CHECK_FALSE(one.is_good(one.renew(one.world.camera_key, "cam-101", Role::intermediate)));
+  // Not a base for another renewal, not an authority, and no other's intermediate.
+  CHECK_FALSE(is_good_renewal(renewed, one.certificate, renewed, one.world.authority));
+  CHECK_FALSE(renewed.is_signed_by(one.certificate));
+  CHECK_FALSE(is_good_renewal(renewed, one.certificate, one.world.camera, one.certificate));
+  const Intermediate other;
+  CHECK_FALSE(is_good_renewal(other.renew(one.world.camera_key), other.certificate, one.world.camera, one.world.authority));
+  CHECK_FALSE(is_good_renewal(one.world.camera, one.world.authority, one.world.camera, one.world.authority));
 }
 
 struct Receipts {
@@ -108,6 +151,28 @@ TEST_CASE("a bundle is read when its authority is the pinned one and certified e
   bundle.custodians = {other.custodian};
   CHECK_FALSE(read_bundle(sign_bundle(bundle_text(bundle), world.authority_key, world.authority), world.authority.fingerprint).value);
   CHECK_FALSE(parse_bundle_text("shutterseal-bundle 1\nserial 1\n").value);
+}
+
+TEST_CASE("a renewal is read by its pin, for its camera, and whole") {
+  const Intermediate one;
+  const Receipts receipts;
+  const auto id = *CameraId::parse("101");
+  const auto bytes = sign_renewal({id, one.renew(one.world.camera_key), one.certificate}, receipts.receipt_key());
+  const auto pin = receipts.certificate.fingerprint;
+  const auto reading = read_renewal(bytes, id, std::span(&pin, 1));
+  REQUIRE(reading.value);
+  CHECK(one.is_good(reading.value->certificate));
+  CHECK(reading.value->intermediate.fingerprint == one.certificate.fingerprint);
+  CHECK(read_renewal(bytes, *CameraId::parse("102"), std::span(&pin, 1)).reason == "for another camera");
+  const auto foreign = one.certificate.fingerprint;
+  CHECK_FALSE(read_renewal(bytes, id, std::span(&foreign, 1)).value);
+  for (std::size_t at = 0; at < bytes.size(); at += 31) {
+    auto changed = bytes;
+    changed[at] ^= 1;
+    CHECK_FALSE(read_renewal(changed, id, std::span(&pin, 1)).value);
+  }
+  const auto receipt = sign_text("shutterseal-renewal 2\n", receipts.key, receipts.certificate);
+  CHECK(read_renewal(receipt, id, std::span(&pin, 1)).reason.starts_with("malformed"));
 }
 
 }  // namespace shutterseal::envelope

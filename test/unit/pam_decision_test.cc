@@ -36,12 +36,25 @@ TEST_CASE("each reason to refuse") {
   CHECK(judge(enrolled(), login("camera.example.org")) == Access::wrong_network);
   CHECK(judge(enrolled(), login("198.51.100.7", "vsftpd")) == Access::wrong_service);
   auto camera = enrolled();
-  camera.expires = kNow;
+  camera.expires = kNow - camera.grace;
   CHECK(judge(camera, login()) == Access::expired);
   camera.state = registry::State::suspended;
   CHECK(judge(camera, login()) == Access::suspended);
   camera.state = registry::State::revoked;
   CHECK(judge(camera, login("203.0.113.1", "vsftpd")) == Access::revoked);
+}
+
+TEST_CASE("an expired camera has its grace, and not a millisecond more") {
+  auto camera = enrolled();
+  camera.expires = kNow;
+  CHECK(judge(camera, login()) == Access::allowed);
+  camera.expires = kNow - camera.grace + 1;
+  CHECK(judge(camera, login()) == Access::allowed);
+  camera.grace = 0;
+  camera.expires = kNow + 1;
+  CHECK(judge(camera, login()) == Access::allowed);
+  camera.expires = kNow;
+  CHECK(judge(camera, login()) == Access::expired);
 }
 
 TEST_CASE("options: what is not known makes the module deny cameras") {

@@ -2,6 +2,8 @@
 // From a judged envelope to its row: flags, and evidence that a crash left without one.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "src/base/error.h"
 #include "src/server/adopt.h"
 #include "test/unit/envelope_world.h"
@@ -86,6 +88,33 @@ TEST_CASE("a certificate that is added is seen at once") {
   world.registry.add_certificate(world.id, renewed.fingerprint.hex(), renewed.to_pem());
   CHECK(cache.of(world.id).size() == 2);
   CHECK(cache.of(*CameraId::parse("999")).empty());
+}
+
+TEST_CASE("a renewed certificate counts beside the authority's for the same key, and a stranger's stops its camera") {
+  AdoptWorld world;
+  const auto key = envelope::PrivateKey::generate();
+  const auto intermediate = world.keys.make(envelope::Role::intermediate, "renewals", key);
+  const auto add = [&](const envelope::PrivateKey& subject, bool with_chain) {
+    const auto renewed = envelope::issue_certificate({envelope::Role::camera, "cam-101", subject.public_point(), envelope::kBegin + 1000, envelope::kEnd}, key, &intermediate);
+    const auto name = renewed.fingerprint.hex();
+    world.registry.add_certificate(world.id, name, renewed.to_pem() + (with_chain ? intermediate.to_pem() : ""));
+    return world.cameras + "/cam-101/signing/" + name + ".pem";
+  };
+  static_cast<void>(add(world.keys.camera_key, true));
+  CHECK(camera_signers(world.registry, world.id).size() == 2);
+  CHECK(newest_certificates(world.registry, world.id).chain.size() == 2);
+  CHECK(newest_certificates(world.registry, world.id).certified.fingerprint == world.keys.camera.fingerprint);
+  const auto stranger = envelope::PrivateKey::generate();
+  const auto bad = add(stranger, true);
+  CHECK_THROWS_AS(static_cast<void>(camera_signers(world.registry, world.id)), Error);
+  std::filesystem::remove(bad);
+  // Without its chain it would pass for an administrator's, were the authority not known.
+  const auto stripped = add(stranger, false);
+  CHECK(camera_signers(world.registry, world.id).size() == 3);
+  std::ofstream(world.scratch / "authority.pem") << world.keys.authority.to_pem();
+  CHECK_THROWS_AS(static_cast<void>(camera_signers(world.registry, world.id)), Error);
+  std::filesystem::remove(stripped);
+  CHECK(camera_signers(world.registry, world.id).size() == 2);
 }
 
 }  // namespace shutterseal::server
