@@ -21,7 +21,7 @@ configure: configure.ac
 	autoconf
 
 # Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
-LIBRARIES := base config report envelope registry evidence ledger transport server uploader ingestd doctor custody pam
+LIBRARIES := base config report envelope registry evidence ledger transport sandbox server uploader ingestd doctor custody pam
 LIBS_base := base
 LIBS_config := config $(LIBS_base)
 LIBS_report := report $(LIBS_base)
@@ -30,11 +30,12 @@ LIBS_registry := registry $(LIBS_base)
 LIBS_evidence := evidence $(LIBS_base)
 LIBS_ledger := ledger envelope $(LIBS_base)
 LIBS_transport := transport $(LIBS_base)
+LIBS_sandbox := sandbox $(LIBS_base)
 LIBS_server := server ledger evidence registry envelope $(LIBS_base)
 LIBS_uploader := uploader transport config report envelope $(LIBS_base)
-LIBS_ingestd := ingestd server ledger evidence registry config envelope $(LIBS_base)
+LIBS_ingestd := ingestd sandbox server ledger evidence registry config envelope $(LIBS_base)
 LIBS_doctor := doctor transport envelope $(LIBS_base)
-LIBS_custody := custody doctor transport server ledger evidence registry config report envelope $(LIBS_base)
+LIBS_custody := custody doctor transport sandbox server ledger evidence registry config report envelope $(LIBS_base)
 
 LIBS_pam := pam registry $(LIBS_base)
 
@@ -46,7 +47,8 @@ EXTERN_pam := $(PAM_LIBS)
 EXTERN_ledger := $(SQLITE_LIBS)
 EXTERN_doctor := $(SSH2_LIBS)
 EXTERN_transport := $(CURL_LIBS)
-EXTERN_ingestd := $(SECCOMP_LIBS) -lpthread
+EXTERN_sandbox := $(SECCOMP_LIBS)
+EXTERN_ingestd := -lpthread
 EXTERN_uploader := -lpthread
 
 PROGRAM_shutterseal-upload := uploader

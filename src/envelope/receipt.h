@@ -52,18 +52,18 @@ struct Reading {
 };
 [[nodiscard]] Reading<Receipt> read_receipt(ByteView bytes, const CameraId& camera, std::span<const Digest> pins);
 
-// What an intermediate on the server made of a camera's request for renewal: signed like a receipt, because a camera decodes no octet that nobody
+// What became of a camera's request for renewal, on the server or by hand: signed like a receipt, because a camera decodes no octet that nobody
 // pinned has signed. The signature says who sent it, not that it is right: is_good_renewal() does.
 struct Renewal {
   CameraId camera;
-  Certificate certificate, intermediate;
+  std::vector<Certificate> chain;  // by the authority; or by an intermediate, with the intermediate's behind it
 };
 inline constexpr std::size_t kLargestRenewal = 16 * 1024;
 [[nodiscard]] Bytes sign_renewal(const Renewal& renewal, const ReceiptKey& key);
 [[nodiscard]] Reading<Renewal> read_renewal(ByteView bytes, const CameraId& camera, std::span<const Digest> pins);
-// The intermediate is the authority's, the certificate the intermediate's, and it says nothing but a later time: same camera, same key as
-// `certified`, which the authority itself signed. So a stolen intermediate makes no camera. Times are not looked at.
-[[nodiscard]] bool is_good_renewal(const Certificate& certificate, const Certificate& intermediate, const Certificate& certified, const Certificate& authority);
+// It leads to the authority, and says nothing but another time: same camera, same key as `certified`, which the authority itself signed. So a
+// stolen intermediate makes no camera. Times are not looked at.
+[[nodiscard]] bool is_good_renewal(std::span<const Certificate> chain, const Certificate& certified, const Certificate& authority);
 
 // What a camera needs to know about its server; changes arrive as a bundle with a higher serial.
 struct Bundle {

@@ -9,7 +9,7 @@
 
 #include "src/base/fd.h"
 #include "src/ingestd/answer.h"
-#include "src/ingestd/sandbox.h"
+#include "src/sandbox/sandbox.h"
 
 namespace shutterseal::ingestd {
 

@@ -26,7 +26,7 @@ static bool counts(const Chain& chain, const std::vector<Chain>& all, const std:
   if (chain.size() == 1) return !authority || chain[0].is_signed_by(*authority);
   return std::any_of(all.begin(), all.end(), [&](const Chain& other) {
     if (other.size() != 1) return false;
-    if (authority) return envelope::is_good_renewal(chain[0], chain[1], other[0], *authority);
+    if (authority) return envelope::is_good_renewal(chain, other[0], *authority);
     return other[0].point == chain[0].point && chain[0].is_renewed_by(chain[1]);
   });
 }

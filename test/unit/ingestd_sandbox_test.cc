@@ -19,8 +19,8 @@
 
 #include "src/base/error.h"
 #include "src/base/fd.h"
-#include "src/ingestd/sandbox.h"
 #include "src/ingestd/wire.h"
+#include "src/sandbox/sandbox.h"
 #include "test/unit/scratch.h"
 
 namespace shutterseal::ingestd {

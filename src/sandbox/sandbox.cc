@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/ingestd/sandbox.h"
+#include "src/sandbox/sandbox.h"
 
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 
 #include "src/base/error.h"
 
-namespace shutterseal::ingestd {
+namespace shutterseal {
 
 using Filter = std::unique_ptr<void, void (*)(void*)>;
 
@@ -47,4 +47,4 @@ void enter_sandbox(int socket) {
   for (int fd = 0; fd < socket; ++fd) ::close(fd);
 }
 
-}  // namespace shutterseal::ingestd
+}  // namespace shutterseal
