@@ -98,7 +98,7 @@ exposure() {
   rm -rf "$trial"
   [ "$status" -eq 0 ] || { echo "$said" | tail -3; return 1; }
 }
-units_are_fenced_in() { exposure shutterseal-ingestd.service 1.5 && exposure shutterseal-upload.service 2.0 && exposure shutterseal-upload-run.service 2.0; }
+units_are_fenced_in() { exposure shutterseal-ingestd.service 1.5 && exposure shutterseal-upload.service 2.0 && exposure shutterseal-upload-run.service 2.0 && exposure shutterseal-renew.service 2.0; }
 exposure_check_sees_a_gap() { ! exposure shutterseal-sshd.service 1.5 > /dev/null; }
 sshd_config_is_good() {
   trial=$(mktemp -d)
@@ -128,7 +128,7 @@ check "fail2ban-regex finds as many" fail2ban_regex_agrees
 check "rsyslogd -N1 and logrotate -d take their files" rsyslog_and_logrotate_take_their_files
 check "the filters' check sees a wrong host" fail2ban_check_sees_a_wrong_host
 check "systemd-analyze verify is clean" units_are_well_formed
-check "exposure: daemon at most 1.5, uploader 2.0" units_are_fenced_in
+check "exposure: daemon at most 1.5, uploader and renewal 2.0" units_are_fenced_in
 check "the exposure check sees a gap" exposure_check_sees_a_gap
 check "sshd -t takes both forms of the configuration" sshd_config_is_good
 check "this libcrypto refuses a forged AuthEnvelopedData (CVE-2026-34182)" sh scripts/check-libcrypto.sh

@@ -11,6 +11,8 @@ ServerPaths server_paths(const std::string& root) {
   paths.authority = paths.config_dir + "/authority.pem";
   paths.custodians = paths.config_dir + "/custodians";
   paths.tls_authorities = paths.config_dir + "/tls-authorities";
+  paths.intermediate = paths.config_dir + "/intermediate.pem";
+  paths.intermediate_key = paths.config_dir + "/intermediate.key";
   paths.receipt_key = paths.config_dir + "/receipt.key";
   paths.cameras = paths.config_dir + "/cameras";
   paths.drop = root + "/srv/shutterseal/drop";

@@ -13,6 +13,7 @@ struct ServerPaths {
   std::string authority;     // config_dir/authority.pem
   std::string custodians;    // config_dir/custodians/*.pem
   std::string tls_authorities;  // config_dir/tls-authorities/*.pem: who certifies the FTP server, for bundles; may be missing
+  std::string intermediate, intermediate_key;  // config_dir/intermediate.{pem,key}: who renews certificates here; both may be missing
   std::string receipt_key;   // config_dir/receipt.key: private key and its certificate, PEM, mode 0640 root:shutterseal
   std::string cameras;       // config_dir/cameras: the registry
   std::string drop;          // /srv/shutterseal/drop
@@ -26,6 +27,11 @@ struct ServerPaths {
   std::string logins;        // /run/shutterseal-login: root's, since PAM writes it; the daemon's run_dir is not
 };
 [[nodiscard]] ServerPaths server_paths(const std::string& root);
+
+// In a camera's drop directory: what it asks for in incoming/, under a name that the daemon takes for an upload that is not finished, and what it is
+// told in receipts/.
+inline constexpr const char* kRenewalRequest = ".renewal.request";
+inline constexpr const char* kRenewalAnswer = "renewal.p7m";
 
 struct CameraPaths {
   std::string config;     // /etc/shutterseal/upload.conf

@@ -17,13 +17,24 @@ Authority::Authority(const config::Arguments& arguments, envelope::Certificate c
   if (key->public_point() != certificate.point) throw Error(ErrorKind::permission, "the authority's key and certificate do not belong together");
 }
 
-envelope::Certificate Authority::certify(const config::Arguments& arguments, const envelope::Request& request) const {
-  const auto days = parse_decimal(arguments.get("days", std::to_string(kDefaultLifeDays)), 36500);
+TimeMs end_of_life(const config::Arguments& arguments, const envelope::Certificate& issuer) {
+  const auto days = parse_decimal(arguments.get("days", std::to_string(kDefaultLifeDays)), kLongestLifeDays);
   if (!days || *days == 0) throw Error(ErrorKind::usage, "--days is a number from 1 to 36500");
-  if (!key) throw Error(ErrorKind::usage, "--authority-key is needed (see --help)");
+  return std::min(now_ms() + static_cast<TimeMs>(*days) * kDay, issuer.not_after);
+}
+
+void check_time(const envelope::Certificate& issuer, const std::string& who) {
   const auto now = now_ms();
-  const auto end = std::min(now + static_cast<TimeMs>(*days) * kDay, certificate.not_after);
-  return envelope::issue_certificate({envelope::Role::camera, request.camera.account(), request.signing_key, now - kDay, end}, *key, &certificate);
+  if (now < issuer.not_before)
+    throw Error(ErrorKind::config, "this host's clock says " + rfc3339(now) + ": before " + who + "'s certificate begins, " + rfc3339(issuer.not_before));
+  if (now >= issuer.not_after) throw Error(ErrorKind::config, who + "'s certificate ended " + rfc3339(issuer.not_after));
+}
+
+envelope::Certificate Authority::certify(const config::Arguments& arguments, const envelope::Request& request) const {
+  const auto end = end_of_life(arguments, certificate);
+  if (!key) throw Error(ErrorKind::usage, "--authority-key is needed (see --help)");
+  check_time(certificate, "the authority");
+  return envelope::issue_certificate({envelope::Role::camera, request.camera.account(), request.signing_key, now_ms() - kDay, end}, *key, &certificate);
 }
 
 }  // namespace shutterseal::custody

@@ -9,6 +9,12 @@
 
 namespace shutterseal::custody {
 
+inline constexpr std::uint64_t kLongestLifeDays = 36500;
+// The end of a certificate that `issuer` makes now: --days (default one year), and never longer than the issuer itself.
+[[nodiscard]] TimeMs end_of_life(const config::Arguments& arguments, const envelope::Certificate& issuer);
+// Error config: by this host's clock `issuer` does not live yet, or no more, and what it signs now would be worth nothing.
+void check_time(const envelope::Certificate& issuer, const std::string& who);
+
 struct Authority {
   envelope::Certificate certificate;
   std::optional<envelope::PrivateKey> key;

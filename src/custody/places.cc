@@ -31,6 +31,8 @@ std::vector<Place> server_places(const ServerPaths& paths, const Owners& owners)
           {paths.custodians, S_IFDIR, 0, 0, 0755},
           {paths.tls_authorities, S_IFDIR, 0, 0, 0755, false},
           {paths.receipt_key, S_IFREG, 0, gid, 0640},
+          {paths.intermediate, S_IFREG, 0, 0, 0644, false},
+          {paths.intermediate_key, S_IFREG, 0, 0, 0600, false},
           {paths.cameras, S_IFDIR, 0, gid, 02751},  // the daemon lists it; sshd, as a camera, passes through
           {paths.drop, S_IFDIR, 0, 0, 0755},
           {paths.state_dir, S_IFDIR, uid, gid, 0750},

@@ -15,6 +15,7 @@
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
+#include "src/custody/intermediate.h"
 #include "src/custody/places.h"
 #include "src/custody/tool.h"
 #include "src/envelope/envelope.h"
@@ -61,6 +62,19 @@ static void check_registry(const ServerPaths& paths, Faults& faults) {
     } catch (const Error& error) {
       faults.push_back({"camera " + id.text(), error.what(), "mend the file that is named"});
     }
+  }
+}
+
+// Cameras whose renewals fail still log in for their grace, so that nobody notices before it is late.
+static void check_intermediate(const ServerPaths& paths, Faults& faults) {
+  if (!exists(paths.intermediate)) return;  // certificates are renewed by hand here
+  static constexpr TimeMs kSoon = 90 * kDay;
+  const auto* const mend = "shutterseal intermediate new, sign, install";
+  try {
+    const auto end = read_intermediate(paths).certificate.not_after;
+    if (end - now_ms() < kSoon) faults.push_back({paths.intermediate, "ends " + rfc3339(end), mend});
+  } catch (const Error& error) {
+    faults.push_back({paths.intermediate, error.what(), mend});
   }
 }
 
@@ -201,6 +215,7 @@ static Faults check_all(const ServerPaths& paths) {
   Faults faults;
   check_manifest(faults);
   check_registry(paths, faults);
+  check_intermediate(paths, faults);
   check_sshd(paths, faults);
   check_pam("/etc/pam.d/shutterseal-sshd", {"auth requisite pam_deny.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
   check_pam("/etc/pam.d/shutterseal-ftp", {"auth required pam_shutterseal.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);

@@ -7,6 +7,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
+#include "src/uploader/renewal.h"
 
 namespace shutterseal::uploader {
 
@@ -47,6 +48,7 @@ Identity load_identity(const Context& context) {
   auto reading = envelope::read_bundle(read_guarded_file(context.bundle, envelope::kLargestBundle, Secrecy::trusted), *authority);
   if (!reading.value) throw Error(ErrorKind::config, "cannot use '" + context.bundle + "': " + reading.reason);
   check_bundle(reading.value->bundle, request);
+  if (auto renewed = renewed_certificate(context, *reading.value)) reading.value->bundle.certificate.front() = std::move(*renewed);
   return Identity{std::move(request), std::move(reading.value->bundle)};
 }
 

@@ -13,7 +13,7 @@ namespace shutterseal::uploader {
 
 struct Identity {
   envelope::Request request;
-  envelope::Bundle bundle;
+  envelope::Bundle bundle;  // its certificate is the newest one: a renewed one takes the place of the bundle's own
   [[nodiscard]] const CameraId& camera() const { return bundle.camera; }
 };
 

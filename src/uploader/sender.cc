@@ -48,6 +48,7 @@ Sender::Sender(const Context& context, const Identity& identity, Login& login, S
       spool_(spool),
       hooks_(std::move(hooks)),
       connection_(transport_settings(context, identity, login), hooks_.stop),
+      renewal_(context, identity, hooks_.make_request),
       receipts_(load_receipt_state(context.state + "/receipt")),
       link_(load_link_state(context.state + "/link")),
       pace_(context.settings.parcel_least, context.settings.parcel_most) {}
@@ -64,7 +65,8 @@ Sender::Step Sender::step() {
   if (backlog.count == 0) {
     awaiting_since_ = 0;
     spool_.prune_kept(context_.settings.keep, now_ms());
-    return Step::idle;
+    if (!renewal_.is_due(receipts_.time)) return Step::idle;
+    return ask_for_renewal() ? Step::sent : after_failure();
   }
   if (now < next_look_) {
     pause_ms_ = next_look_ - now;
@@ -130,6 +132,7 @@ Sender::Step Sender::look_for_receipt() {
   note_contact(result);
   if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return after_failure();
   look_for_bundle();
+  if (renewal_.is_due(receipts_.time) && !ask_for_renewal()) return after_failure();
   if (result.outcome == Outcome::done && take_receipt(content)) {
     look_pause_ = kFirstLook;
     next_look_ = monotonic_ms() + look_pause_;
@@ -235,6 +238,22 @@ void Sender::look_for_bundle() {
   } catch (const Error& error) {
     hooks_.log(LogLevel::warning, LogLine("bundle-refused").sentence("reason", error.what()));
   }
+}
+
+// False: the line failed. A server that does not renew is none of that: the certificate in use serves until its end, and then its grace.
+bool Sender::ask_for_renewal() {
+  Bytes answer;
+  const auto result = renewal_.ask(connection_, answer);
+  note_contact(result);
+  if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return false;
+  try {
+    if (answer.empty() || !install_renewal(context_, identity_, answer)) return true;
+    hooks_.log(LogLevel::info, LogLine("certificate-renewed"));
+    new_bundle_ = true;  // what seals takes it from there
+  } catch (const Error& error) {
+    hooks_.log(LogLevel::warning, LogLine("renewal-refused").sentence("reason", error.what()));
+  }
+  return true;
 }
 
 }  // namespace shutterseal::uploader

@@ -13,6 +13,7 @@
 #include "src/uploader/identity.h"
 #include "src/uploader/parcel.h"
 #include "src/uploader/receipt.h"
+#include "src/uploader/renewal.h"
 #include "src/uploader/spool.h"
 
 namespace shutterseal::uploader {
@@ -33,6 +34,7 @@ class Sender {
     std::function<void()> on_refused;                          // an envelope is in refused/ now
     // Part of a run that was receipted and is no longer held whole: the server says that it still has this much.
     std::function<void(const ChainId&, std::uint64_t first, std::uint64_t last)> on_still_held;
+    Renewal::MakeRequest make_request;                         // for a newer certificate
   };
   Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks);
 
@@ -60,12 +62,14 @@ class Sender {
   void look_for_losses(const envelope::Receipt& receipt);
   void apply_refusal(const envelope::Refusal& refusal);
   void look_for_bundle();
+  bool ask_for_renewal();
 
   const Context& context_;
   const Identity& identity_;
   Spool& spool_;
   Hooks hooks_;
   transport::Connection connection_;
+  Renewal renewal_;
   ReceiptState receipts_;
   LinkState link_;
   Pace pace_;

@@ -44,7 +44,8 @@ Sender::Hooks Session::hooks() {
             if (station_.is_overtaken(receipt.runs)) station_.start_new_chain();
           },
           [this] { refused_ = true; },
-          [this](const ChainId& chain, std::uint64_t first, std::uint64_t last) { stated_.add({{chain, first, last, "held", false}}); }};
+          [this](const ChainId& chain, std::uint64_t first, std::uint64_t last) { stated_.add({{chain, first, last, "held", false}}); },
+          [this] { return sealer_->renewal_request(identity_.camera(), identity_.request.ssh_public_key); }};
 }
 
 // ---- the sealing side -------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ static void place(Context& context) {
   context.ssh_key = paths.keys + "/ssh.key";
   context.request = paths.keys + "/request.pem";
   context.bundle = paths.keys + "/bundle.p7m";
+  context.renewed = paths.keys + "/certificate.pem";
   context.authority = paths.keys + "/authority.fingerprint";
 }
 

@@ -52,7 +52,7 @@ struct Context {
   std::string state;       // state_dir/state
   std::string run_lock;    // one `run` or `watch` at a time
   std::string chain_lock;  // held only while sealing, so that an event can be sealed beside them
-  std::string signing_key, ssh_key, request, bundle, authority;  // below keys/
+  std::string signing_key, ssh_key, request, bundle, authority, renewed;  // below keys/
 };
 
 // Error config for a bad value; Error no_input when a --config FILE is missing (the default file may be).

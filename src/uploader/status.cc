@@ -62,6 +62,7 @@ int status_command(const config::Arguments& arguments) {
   }
   for (const auto& [key, value] : json.items())
     fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : report::to_text(value));
+  if (now_ms() < certificate.not_before) fmt::print("warning: this camera's clock is before its certificate begins: {}\n", rfc3339(certificate.not_before));
   if (identity.bundle.custodians.size() == 1) fmt::print("warning: one custodian alone can open these pictures\n");
   return 0;
 }
