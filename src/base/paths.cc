@@ -13,9 +13,12 @@ ServerPaths server_paths(const std::string& root) {
   paths.tls_authorities = paths.config_dir + "/tls-authorities";
   paths.intermediate = paths.config_dir + "/intermediate.pem";
   paths.intermediate_key = paths.config_dir + "/intermediate.key";
+  paths.enrol_keys = paths.config_dir + "/enrol/authorized_keys";
+  paths.invitations = paths.config_dir + "/enrol/invitations";
   paths.receipt_key = paths.config_dir + "/receipt.key";
   paths.cameras = paths.config_dir + "/cameras";
   paths.drop = root + "/srv/shutterseal/drop";
+  paths.enrol_drop = paths.drop + "/enrol";
   paths.state_dir = root + SHUTTERSEAL_LOCALSTATEDIR "/lib/shutterseal";
   paths.evidence = paths.state_dir + "/evidence";
   paths.void_dir = paths.state_dir + "/void";

@@ -14,6 +14,9 @@ struct ServerPaths {
   std::string custodians;    // config_dir/custodians/*.pem
   std::string tls_authorities;  // config_dir/tls-authorities/*.pem: who certifies the FTP server, for bundles; may be missing
   std::string intermediate, intermediate_key;  // config_dir/intermediate.{pem,key}: who renews certificates here; both may be missing
+  std::string enrol_keys;    // config_dir/enrol/authorized_keys: of open invitations; with what follows missing until the first one
+  std::string invitations;   // config_dir/enrol/invitations/cam-ID.conf
+  std::string enrol_drop;    // drop/enrol/{incoming,answers}: the chroot of kEnrolAccount
   std::string receipt_key;   // config_dir/receipt.key: private key and its certificate, PEM, mode 0640 root:shutterseal
   std::string cameras;       // config_dir/cameras: the registry
   std::string drop;          // /srv/shutterseal/drop
@@ -32,6 +35,9 @@ struct ServerPaths {
 // told in receipts/.
 inline constexpr const char* kRenewalRequest = ".renewal.request";
 inline constexpr const char* kRenewalAnswer = "renewal.p7m";
+
+// Who logs in to enrol a camera by an invitation.
+inline constexpr const char* kEnrolAccount = "shutterseal-enrol";
 
 struct CameraPaths {
   std::string config;     // /etc/shutterseal/upload.conf

@@ -12,6 +12,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/paths.h"
 #include "src/base/text.h"
 #include "src/custody/tool.h"
 
@@ -49,6 +50,15 @@ void ensure_server_accounts() {
     need_root("accounts");
     run_tool({"/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name});
   }
+}
+
+// '*' is no password's hash and, unlike '!', no lock: sshd without PAM would refuse a locked account's key.
+Account ensure_enrol_account() {
+  if (!find_account(kEnrolAccount)) {
+    need_root("accounts");
+    run_tool({"/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin", "--password", "*", kEnrolAccount});
+  }
+  return needed_account(kEnrolAccount);
 }
 
 static void make_account(const std::string& name, std::optional<unsigned> uid) {

@@ -23,6 +23,8 @@ struct Account {
 // Makes what is missing of the daemon's and the alert runner's accounts (system, own group, no shell, no home) and the cameras' group. Error
 // permission unless root.
 void ensure_server_accounts();
+// The account kEnrolAccount: its own group alone, no password, no shell. Error permission unless root.
+Account ensure_enrol_account();
 // The account cam-ID: the cameras' group alone, no password, no shell, no home; with `uid` (of camera.conf) when the account was lost.
 // An account of that name outside the cameras' group is somebody else's: Error data. Its uid is returned.
 unsigned ensure_camera_account(const CameraId& id, std::optional<unsigned> uid = std::nullopt);

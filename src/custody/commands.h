@@ -22,6 +22,8 @@ struct Command {
 [[nodiscard]] std::vector<Command> enrolment_commands();  // camera sign, add, bundle
 [[nodiscard]] std::vector<Command> intermediate_commands();  // intermediate new, sign, install
 [[nodiscard]] std::vector<Command> renewal_commands();  // camera renew, approve
+[[nodiscard]] std::vector<Command> invitation_commands();  // camera invite, withdraw
+[[nodiscard]] int approve_invited(const config::Arguments& arguments);  // camera approve --invited
 [[nodiscard]] std::vector<Command> camera_commands();  // camera list, show, suspend, resume, set, password, remove, repair
 [[nodiscard]] std::vector<Command> bundle_commands();  // bundle sign, show
 [[nodiscard]] std::vector<Command> find_commands();    // find, index rebuild

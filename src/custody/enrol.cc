@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <map>
-
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
 #include "src/custody/bundle.h"
 #include "src/custody/commands.h"
+#include "src/custody/enrolment.h"
 #include "src/custody/files.h"
 #include "src/custody/places.h"
 #include "src/custody/progress.h"
@@ -39,39 +38,27 @@ static int sign_command(const config::Arguments& arguments) {
 
 // ---- add ------------------------------------------------------------------------------------------------------------------------
 
-// One camera to be enrolled: a command line, or a line of a CSV.
-struct Row {
-  CameraId id;
-  std::string request, certificate, out;  // files; certificate may be empty: to be issued here
-};
+static std::string blob_of(const envelope::Request& request) {
+  const auto space = request.ssh_public_key.find(' ');
+  SHUTTERSEAL_BUG_UNLESS(space != std::string::npos);
+  return request.ssh_public_key.substr(space + 1);
+}
 
-// A key that two cameras share would make each able to speak as the other. Read once, for a thousand enrolments in a call.
-class KnownKeys {
- public:
-  explicit KnownKeys(const registry::Registry& registry) {
-    for (const auto& id : registry.list()) {
-      const auto line = registry.authorized_key(id);
-      for (const auto word : split(line, ' '))
-        if (word.starts_with("AAAA")) ssh_.emplace(word, id);
-      for (const auto& signer : server::camera_signers(registry, id)) signing_.emplace(signer.key.point, id);
-    }
+KnownKeys::KnownKeys(const registry::Registry& registry) {
+  for (const auto& id : registry.list()) {
+    const auto line = registry.authorized_key(id);
+    for (const auto word : split(line, ' '))
+      if (word.starts_with("AAAA")) ssh_.emplace(word, id);
+    for (const auto& signer : server::camera_signers(registry, id)) signing_.emplace(signer.key.point, id);
   }
-  void take(const envelope::Request& request) {
-    const auto [ssh, new_ssh] = ssh_.emplace(blob_of(request), request.camera);
-    if (!new_ssh) throw Error(ErrorKind::data, "the SSH key is that of camera " + ssh->second.text());
-    const auto [signing, new_signing] = signing_.emplace(request.signing_key, request.camera);
-    if (!new_signing) throw Error(ErrorKind::data, "the signing key is that of camera " + signing->second.text());
-  }
+}
 
- private:
-  static std::string blob_of(const envelope::Request& request) {
-    const auto space = request.ssh_public_key.find(' ');
-    SHUTTERSEAL_BUG_UNLESS(space != std::string::npos);
-    return request.ssh_public_key.substr(space + 1);
-  }
-  std::map<std::string, CameraId, std::less<>> ssh_;
-  std::map<envelope::Point, CameraId> signing_;
-};
+void KnownKeys::take(const envelope::Request& request) {
+  const auto [ssh, new_ssh] = ssh_.emplace(blob_of(request), request.camera);
+  if (!new_ssh) throw Error(ErrorKind::data, "the SSH key is that of camera " + ssh->second.text());
+  const auto [signing, new_signing] = signing_.emplace(request.signing_key, request.camera);
+  if (!new_signing) throw Error(ErrorKind::data, "the signing key is that of camera " + signing->second.text());
+}
 
 static unsigned make_drop(const ServerPaths& paths, const CameraId& id, bool private_tree) {
   const auto owners = server_owners(private_tree);
@@ -98,50 +85,63 @@ static void check_certificate(const envelope::Certificate& certificate, const en
   if (certificate.not_after < now_ms()) refuse("has expired");
 }
 
-// What every row of a call shares.
-class Enrolment {
- public:
-  explicit Enrolment(const config::Arguments& arguments)
-      : arguments_(arguments), paths_(paths_of(arguments)), registry_(paths_.cameras), authority_(arguments, read_certificate(paths_.authority)), known_(registry_) {}
+Enrolment::Enrolment(const config::Arguments& arguments)
+    : arguments_(arguments), paths_(paths_of(arguments)), registry_(paths_.cameras), authority_(arguments, read_certificate(paths_.authority)), known_(registry_) {}
 
-  // Everything that can be refused is refused here, before anything is made.
-  struct Checked {
-    Row row;
-    envelope::Request request;
-    envelope::Certificate certificate;
-  };
-  [[nodiscard]] Checked check(const Row& row) {
-    if (registry_.find(row.id)) throw Error(ErrorKind::cannot_create, "camera " + row.id.text() + " is enrolled already");
-    refuse_existing(row.out);
-    auto request = read_request(row.request);
-    if (request.camera != row.id)
-      throw Error(ErrorKind::data, "'" + escape_untrusted(row.request, kLongestSubject) + "' is for camera " + request.camera.text() + ", not " + row.id.text());
-    known_.take(request);
-    auto certificate = row.certificate.empty() ? authority_.certify(arguments_, request) : read_certificate(row.certificate);
-    if (!row.certificate.empty()) check_certificate(certificate, request, authority_, row.certificate);
-    return {row, std::move(request), std::move(certificate)};
-  }
+Enrolment::Checked Enrolment::check(const CameraId& id, envelope::Request request, const std::string& file) {
+  if (registry_.find(id)) throw Error(ErrorKind::cannot_create, "camera " + id.text() + " is enrolled already");
+  known_.take(request);
+  auto certificate = file.empty() ? authority_.certify(arguments_, request) : read_certificate(file);
+  if (!file.empty()) check_certificate(certificate, request, authority_, file);
+  return {std::move(request), std::move(certificate)};
+}
 
-  // Account, drop directory, registry, bundle: cut anywhere before the registry, the same call does it again; after it, 'camera bundle'.
-  std::string enrol(const Checked& checked) const {
-    const bool private_tree = is_private_tree(arguments_);
-    const auto& [row, request, certificate] = checked;
-    registry::Camera camera{.id = row.id, .enrolled = now_ms(), .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {},
-                            .expires = certificate.not_after, .networks = {}, .services = {}};
-    camera.uid = make_drop(paths_, row.id, private_tree);
-    const auto content = make_bundle(paths_, camera, certificate, authority_);
-    registry_.enrol(camera, key_line(paths_, request, private_tree), certificate.fingerprint.hex(), certificate.to_pem());
-    commit_file(row.out, content.octets, 0644);
-    return next_step(content, row.out);
-  }
+BundleFile Enrolment::admit(const Checked& checked) const {
+  const bool private_tree = is_private_tree(arguments_);
+  const auto& [request, certificate] = checked;
+  registry::Camera camera{.id = request.camera, .enrolled = now_ms(), .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {},
+                          .expires = certificate.not_after, .networks = {}, .services = {}};
+  camera.uid = make_drop(paths_, request.camera, private_tree);
+  auto content = make_bundle(paths_, camera, certificate, authority_);
+  registry_.enrol(camera, key_line(paths_, request, private_tree), certificate.fingerprint.hex(), certificate.to_pem());
+  return content;
+}
 
- private:
-  const config::Arguments& arguments_;
-  ServerPaths paths_;
-  registry::Registry registry_;
-  Authority authority_;
-  KnownKeys known_;
+// The serial is stored before the bundle is out: it is never used twice.
+BundleFile Enrolment::bundle_again(const CameraId& id) const {
+  BundleFile content;
+  static_cast<void>(registry_.update(id, [&](registry::Camera& one) {
+    ++one.bundle_serial;
+    content = make_bundle(paths_, one, server::newest_certificates(registry_, id).certified, authority_);
+  }));
+  return content;
+}
+
+// One camera to be enrolled: a command line, or a line of a CSV.
+struct Row {
+  CameraId id;
+  std::string request, certificate, out;  // files; certificate may be empty: to be issued here
 };
+
+struct CheckedRow {
+  Row row;
+  Enrolment::Checked checked;
+};
+
+static CheckedRow check_row(Enrolment& enrolment, const Row& row) {
+  refuse_existing(row.out);
+  auto request = read_request(row.request);
+  if (request.camera != row.id)
+    throw Error(ErrorKind::data, "'" + escape_untrusted(row.request, kLongestSubject) + "' is for camera " + request.camera.text() + ", not " + row.id.text());
+  return {row, enrolment.check(row.id, std::move(request), row.certificate)};
+}
+
+// Cut between registry and bundle, 'camera bundle' makes another.
+static std::string enrol(const Enrolment& enrolment, const CheckedRow& one) {
+  const auto content = enrolment.admit(one.checked);
+  commit_file(one.row.out, content.octets, 0644);
+  return next_step(content, one.row.out);
+}
 
 static int add_one(const config::Arguments& arguments) {
   if (arguments.operands().size() != 3) throw Error(ErrorKind::usage, "a camera's id, or --csv, is needed (see --help)");
@@ -149,7 +149,7 @@ static int add_one(const config::Arguments& arguments) {
     throw Error(ErrorKind::usage, "--certificate or --authority-key is needed (see --help)");
   const Row row{camera_id(arguments.operands()[2]), needed(arguments, "request"), arguments.get("certificate"), needed(arguments, "out")};
   Enrolment enrolment(arguments);
-  fmt::print("camera {} is enrolled; {}\n", row.id.text(), enrolment.enrol(enrolment.check(row)));
+  fmt::print("camera {} is enrolled; {}\n", row.id.text(), enrol(enrolment, check_row(enrolment, row)));
   return 0;
 }
 
@@ -163,18 +163,18 @@ static Row parse_row(std::string_view line, const std::string& folder, const std
   return {*id, file(fields[1]), fields.size() == 3 ? file(fields[2]) : "", out + "/" + id->account() + ".p7m"};
 }
 
-static std::vector<Enrolment::Checked> read_csv(const std::string& path, const std::string& out, Enrolment& enrolment) {
+static std::vector<CheckedRow> read_csv(const std::string& path, const std::string& out, Enrolment& enrolment) {
   const auto content = read_file(path, kLargestCsv);
   const auto slash = path.rfind('/');
   const auto folder = slash == std::string::npos ? "." : path.substr(0, slash);
-  std::vector<Enrolment::Checked> checked;
+  std::vector<CheckedRow> checked;
   std::size_t number = 0;
   for (auto line : split(as_text(content), '\n')) {
     ++number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.starts_with('#')) continue;
     try {
-      checked.push_back(enrolment.check(parse_row(line, folder, out)));
+      checked.push_back(check_row(enrolment, parse_row(line, folder, out)));
     } catch (const Error& error) {
       throw Error(error.kind(), escape_untrusted(path, kLongestSubject) + ":" + std::to_string(number) + ": " + error.what());
     }
@@ -192,7 +192,7 @@ static int add_many(const config::Arguments& arguments) {
   Progress progress("cameras enrolled");
   std::uint64_t done = 0;
   for (const auto& one : checked) {
-    static_cast<void>(enrolment.enrol(one));
+    static_cast<void>(enrol(enrolment, one));
     progress.show(++done);
   }
   fmt::print("{} cameras are enrolled; their bundles are in {}\n", done, escape_untrusted(out, kLongestSubject));

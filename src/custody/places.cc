@@ -17,14 +17,14 @@
 namespace shutterseal::custody {
 
 Owners server_owners(bool private_tree) {
-  if (private_tree) return {true, {::geteuid(), ::getegid()}, ::getegid()};
-  return {false, needed_account(kDaemonAccount), group_id(kCameraGroup)};
+  if (private_tree) return {true, {::geteuid(), ::getegid()}, ::getegid(), Account{::geteuid(), ::getegid()}};
+  return {false, needed_account(kDaemonAccount), group_id(kCameraGroup), find_account(kEnrolAccount)};
 }
 
 // The daemon owns state; root owns what decides who is trusted, and the daemon reads it as group.
 std::vector<Place> server_places(const ServerPaths& paths, const Owners& owners) {
   const auto [uid, gid] = owners.daemon;
-  return {{paths.config_dir, S_IFDIR, 0, 0, 0755},
+  std::vector<Place> places{{paths.config_dir, S_IFDIR, 0, 0, 0755},
           {paths.authority, S_IFREG, 0, 0, 0644},
           {paths.server_conf, S_IFREG, 0, 0, 0644},
           {paths.ingestd_conf, S_IFREG, 0, 0, 0644, false},
@@ -42,6 +42,21 @@ std::vector<Place> server_places(const ServerPaths& paths, const Owners& owners)
           {paths.index, S_IFREG, uid, gid, 0640, false},
           {paths.heard, S_IFDIR, uid, gid, 0750, false},
           {paths.run_dir, S_IFDIR, uid, gid, 0750, false}};
+  if (!owners.enrol) return places;
+  for (auto place : enrol_places(paths, *owners.enrol)) {
+    place.needed = false;
+    places.push_back(std::move(place));
+  }
+  return places;
+}
+
+std::vector<Place> enrol_places(const ServerPaths& paths, const Account& enrol) {
+  return {{paths.config_dir + "/enrol", S_IFDIR, 0, 0, 0755},
+          {paths.invitations, S_IFDIR, 0, 0, 0700},
+          {paths.enrol_keys, S_IFREG, 0, 0, 0644},  // sshd reads it as that account
+          {paths.enrol_drop, S_IFDIR, 0, 0, 0755},
+          {paths.enrol_drop + "/incoming", S_IFDIR, enrol.uid, enrol.gid, 0300},
+          {paths.enrol_drop + "/answers", S_IFDIR, 0, enrol.gid, 02710}};
 }
 
 // sshd wants every part of a chroot to be root's. The camera adds to incoming/ and cannot list it; the daemon (group) lists and unlinks.

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,14 @@ struct Owners {
   bool private_tree = false;
   Account daemon;
   unsigned cameras_gid = 0;
+  std::optional<Account> enrol;  // nothing: nobody was invited yet
 };
 [[nodiscard]] Owners server_owners(bool private_tree);
 
 [[nodiscard]] std::vector<Place> server_places(const ServerPaths& paths, const Owners& owners);
+// What invitations need, made with the first one. A new camera adds requests that nobody can list, or read back, and opens an answer whose name it
+// knows.
+[[nodiscard]] std::vector<Place> enrol_places(const ServerPaths& paths, const Account& enrol);
 [[nodiscard]] std::vector<Place> drop_places(const ServerPaths& paths, const Owners& owners, const CameraId& id, unsigned uid);
 [[nodiscard]] std::vector<Place> registry_places(const ServerPaths& paths, const Owners& owners, const registry::Registry& registry, const CameraId& id);
 

@@ -195,6 +195,7 @@ static envelope::Certificate given_certificate(const std::string& path, const Wi
 }
 
 static int approve_command(const config::Arguments& arguments) {
+  if (arguments.has("invited")) return approve_invited(arguments);
   const auto paths = paths_of(arguments);
   const registry::Registry registry(paths.cameras);
   const Log log(kProgram, true, LogLevel::info);
@@ -222,10 +223,12 @@ std::vector<Command> renewal_commands() {
   const config::Option days{"days", "N", "how long the certificate is good (default: 365)"};
   static constexpr std::size_t kMany = 100'000;
   return {{"camera renew", "[ID...]", "Renews the certificates of cameras that asked for it, by this server's intermediate; for a timer.", {days}, renew_command, 0, kMany},
-          {"camera approve", "[ID... (--authority-key KEY | --certificate CERT)]", "Renews certificates by hand; without ID, lists who asks for it.",
+          {"camera approve", "[--invited | ID...] [--authority-key KEY | --certificate CERT]",
+           "Renews certificates by hand, or enrols all who were invited and came; without ID and key, lists who asks.",
            {{"authority-key", "KEY", "the authority's key"},
             {"passphrase-file", "FILE", "the passphrase of that key (mode 0600)"},
             {"certificate", "CERT", "made by 'camera sign' of the camera's request"},
+            {"invited", "", "enrol the invited cameras that sent a request"},
             days,
             {"json", "", "one object a line"}},
            approve_command, 0, kMany}};

@@ -134,6 +134,23 @@ static const Wanted& wanted_of_sshd() {
   return wanted;
 }
 
+// And for who enrols by invitation.
+static const Wanted& wanted_of_enrolment() {
+  static const Wanted wanted{{"authenticationmethods", "publickey"},
+                             {"passwordauthentication", "no"},
+                             {"kbdinteractiveauthentication", "no"},
+                             {"authorizedkeysfile", "/etc/shutterseal/enrol/authorized_keys"},
+                             {"chrootdirectory", "/srv/shutterseal/drop/enrol"},
+                             {"forcecommand", "internal-sftp -u 0577 -l ERROR -p realpath,open,write,close,rename,read"},
+                             {"disableforwarding", "yes"},
+                             {"permittty", "no"},
+                             {"permituserrc", "no"},
+                             {"permituserenvironment", "no"},
+                             {"permittunnel", "no"},
+                             {"x11forwarding", "no"}};
+  return wanted;
+}
+
 static std::map<std::string, std::string> effective(const std::string& output) {
   std::map<std::string, std::string> values;
   for (const auto line : split(output, '\n')) {
@@ -143,17 +160,26 @@ static std::map<std::string, std::string> effective(const std::string& output) {
   return values;
 }
 
-static void check_sshd(const ServerPaths& paths, Faults& faults) {
-  const auto file = paths.config_dir + "/sshd_config";
-  if (!exists(file)) return faults.push_back({file, "is missing", "make install"});
-  const auto answer = ask_tool({"/usr/sbin/sshd", "-T", "-f", file, "-C", "user=cam-check,host=localhost,addr=127.0.0.1"});
+static void check_sshd_for(const std::string& file, const std::string& user, const Wanted& wanted, Faults& faults) {
+  const auto answer = ask_tool({"/usr/sbin/sshd", "-T", "-f", file, "-C", "user=" + user + ",host=localhost,addr=127.0.0.1"});
   if (answer.status != 0) return faults.push_back({file, answer.output.substr(0, answer.output.find('\n')), "sshd -t -f " + file});
   const auto values = effective(answer.output);
-  for (const auto& [key, value] : wanted_of_sshd()) {
+  for (const auto& [key, value] : wanted) {
     const auto found = values.find(key);
     const std::string is = found == values.end() ? "nothing" : found->second;
     if (is != value) faults.push_back({file, std::string(key) + " is " + is, std::string(key) + " " + value});
   }
+}
+
+static void check_sshd(const ServerPaths& paths, Faults& faults) {
+  const auto file = paths.config_dir + "/sshd_config";
+  if (!exists(file)) return faults.push_back({file, "is missing", "make install"});
+  Faults found;
+  check_sshd_for(file, "cam-check", wanted_of_sshd(), found);
+  // What is wrong for both is said once.
+  check_sshd_for(file, kEnrolAccount, wanted_of_enrolment(), found);
+  for (const auto& one : found)
+    if (std::none_of(faults.begin(), faults.end(), [&](const Fault& told) { return told.subject == one.subject && told.found == one.found; })) faults.push_back(one);
 }
 
 // ---- PAM, the FTP server, fail2ban ------------------------------------------------------------------------------------------------------

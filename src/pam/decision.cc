@@ -44,6 +44,10 @@ Access judge(const std::optional<registry::Camera>& camera, const Login& login) 
   return Access::allowed;
 }
 
+Access judge_enrolment(const Login& login) {
+  return login.service == "shutterseal-sshd" || login.service == "sshd" ? Access::allowed : Access::wrong_service;
+}
+
 Options parse_options(int count, const char* const* words) {
   constexpr std::string_view kRoot = "root=";
   Options options;

@@ -36,6 +36,9 @@ struct Login {
 // allowed, not_enrolled (nothing), suspended, revoked, removed, expired, wrong_network or wrong_service; the gravest first.
 [[nodiscard]] Access judge(const std::optional<registry::Camera>& camera, const Login& login);
 
+// Of the account that new cameras enrol by (kEnrolAccount): by SSH alone; what it may do there, sshd bounds. allowed or wrong_service.
+[[nodiscard]] Access judge_enrolment(const Login& login);
+
 // What follows the module's name in the PAM configuration.
 struct Options {
   std::string root;            // root=DIR, as --root of the programs

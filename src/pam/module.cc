@@ -111,8 +111,10 @@ static int enter(pam_handle_t* handle, int argc, const char** argv, Decide decid
 static registry::Registry registry_of(const Call& call) { return registry::Registry(server_paths(call.options.root).cameras); }
 
 static Access judge_account(const Call& call, const std::optional<CameraId>& id) {
+  const Login login{item(call.handle, PAM_SERVICE), registry::Address::parse(call.remote), now_ms()};
+  if (call.user == kEnrolAccount) return judge_enrolment(login);
   if (!id) return Access::not_a_camera;
-  return judge(registry_of(call).find(*id), {item(call.handle, PAM_SERVICE), registry::Address::parse(call.remote), now_ms()});
+  return judge(registry_of(call).find(*id), login);
 }
 
 // What cannot be noted is said and changes no decision.
@@ -138,7 +140,7 @@ static Access note_outcome(const Call& call, bool matches) {
 static Access judge_session(const Call& call, const std::optional<CameraId>& id) {
   const auto access = judge_account(call, id);
   const auto address = registry::Address::parse(call.remote);
-  if (access == Access::allowed && address) note(call, [&](const registry::Logins& logins) { logins.note_login(*address, *id); });
+  if (access == Access::allowed && address && id) note(call, [&](const registry::Logins& logins) { logins.note_login(*address, *id); });
   return access;
 }
 

@@ -218,6 +218,17 @@ Result Connection::Impl::attempt(const Job& job) {
   return worst;
 }
 
+SourceOpener source_of(ByteView octets) {
+  return [octets]() -> Source {
+    return [left = octets](std::span<std::uint8_t> out) mutable {
+      const auto size = std::min(out.size(), left.size());
+      std::copy_n(left.begin(), size, out.begin());
+      left = left.subspan(size);
+      return size;
+    };
+  };
+}
+
 // ---- Connection -------------------------------------------------------------------------------------------------------------------
 
 Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(std::make_unique<Impl>()) {

@@ -40,6 +40,7 @@ struct Settings {
 // The octets of an upload: fills `out`, returns how many, 0 at the end; throws Error to abort.
 using Source = std::function<std::size_t(std::span<std::uint8_t> out)>;
 using SourceOpener = std::function<Source()>;  // from the first octet: asked again for each try
+[[nodiscard]] SourceOpener source_of(ByteView octets);  // which must outlive the upload
 
 enum class Outcome {
   done,            // for an upload also "the name exists": an earlier try arrived

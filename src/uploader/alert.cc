@@ -46,21 +46,13 @@ static bool may_be_tried_again(Outcome outcome) { return outcome == Outcome::unr
 static void send(const Envelope& event, const Bytes& octets, transport::Settings settings) {
   StopSignal stop_signal;
   transport::Connection connection(std::move(settings), [&stop_signal] { return stop_signal.stop_requested(); });
-  const auto open = [&octets]() -> transport::Source {
-    return [left = ByteView(octets)](std::span<std::uint8_t> out) mutable {
-      const auto size = std::min(out.size(), left.size());
-      std::copy_n(left.begin(), size, out.begin());
-      left = left.subspan(size);
-      return size;
-    };
-  };
   transport::Result result;
   for (int tried = 0; tried < kTries; ++tried) {
     struct pollfd waited {
       stop_signal.fd(), POLLIN, 0
     };
     if (tried != 0) static_cast<void>(::poll(&waited, 1, kPauseMs));
-    result = connection.upload(name_of(event), octets.size(), open);
+    result = connection.upload(name_of(event), octets.size(), transport::source_of(octets));
     if (!may_be_tried_again(result.outcome)) break;
   }
   if (result.outcome == Outcome::done) return;

@@ -26,6 +26,15 @@ static void refuse_existing(const Context& context) {
     if (exists(file)) throw Error(ErrorKind::cannot_create, "cannot enrol: '" + file + "' exists, so this camera has its keys");
 }
 
+void make_keys(const Context& context, const CameraId& camera, const Secret& passphrase) {
+  const auto signing = envelope::PrivateKey::generate();
+  const auto ssh = envelope::PrivateKey::generate();
+  const auto request = envelope::make_request_pem(camera, signing, ssh.ssh_public_key(camera.account()));
+  replace_file(context.signing_key, signing.to_pem(passphrase), 0600);
+  replace_file(context.ssh_key, ssh.to_pem(passphrase), 0600);
+  commit_file(context.request, request, 0644);
+}
+
 int enrol_command(const config::Arguments& arguments) {
   const auto context = load_context(arguments);
   const auto camera = wanted_camera(arguments, context);
@@ -33,13 +42,7 @@ int enrol_command(const config::Arguments& arguments) {
   refuse_existing(context);
   const auto lock = FileLock::wait(context.chain_lock);
   refuse_existing(context);
-  const auto passphrase = obtain_passphrase(context, true);
-  const auto signing = envelope::PrivateKey::generate();
-  const auto ssh = envelope::PrivateKey::generate();
-  const auto request = envelope::make_request_pem(camera, signing, ssh.ssh_public_key(camera.account()));
-  replace_file(context.signing_key, signing.to_pem(passphrase), 0600);
-  replace_file(context.ssh_key, ssh.to_pem(passphrase), 0600);
-  commit_file(context.request, request, 0644);
+  make_keys(context, camera, obtain_passphrase(context, true));
   fmt::print("the keys of camera {0} are in {1}\n"
              "the request is {2}\n"
              "next: take it to the drop server's administrator, who runs\n"

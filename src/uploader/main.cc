@@ -14,6 +14,7 @@ static std::vector<config::Option> options() {
   all.insert(all.end(), {{"passphrase-file", "FILE", "the passphrase of this camera's keys (mode 0600)"},
                          {"camera", "ID", "enrol: this camera's id"},
                          {"authority", "FINGERPRINT", "accept: the authority's SHA-256, instead of asking"},
+                         {"wait", "TIME", "join: wait so long for the answer (default: do not)"},
                          {"json", "", "status: as JSON"}});
   return all;
 }
@@ -21,6 +22,7 @@ static std::vector<config::Option> options() {
 static constexpr const char* kSummary =
     "Seals pictures and sends them to the drop server.\n\n"
     "  enrol --camera ID    make this camera's keys and its request\n"
+    "  join [FILE]          enrol by an invitation: keys, request and bundle in one step\n"
     "  accept BUNDLE        take what the administrator made of the request\n"
     "  run                  seal, send, wait for the receipt, exit (cron)\n"
     "  watch                the same, until stopped (systemd)\n"
@@ -31,7 +33,7 @@ struct Command {
   const char* name;
   int (*run)(const config::Arguments&);
 };
-static constexpr Command kCommands[] = {{"enrol", enrol_command}, {"accept", accept_command}, {"run", run_command},
+static constexpr Command kCommands[] = {{"enrol", enrol_command}, {"join", join_command}, {"accept", accept_command}, {"run", run_command},
                                         {"watch", watch_command}, {"status", status_command}, {"alert", alert_command}};
 
 static int run(int argc, char** argv) {

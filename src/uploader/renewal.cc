@@ -71,16 +71,8 @@ transport::Result Renewal::ask(transport::Connection& connection, Bytes& answer)
   asked_at_ = now_ms();
   replace_file(state_file_, as_bytes(format_key_value("format", "1") + format_key_value("asked-at", std::to_string(asked_at_))), 0600);
   const auto request = make_request_();
-  const auto open = [&request]() -> transport::Source {
-    return [left = ByteView(request)](std::span<std::uint8_t> out) mutable {
-      const auto size = std::min(out.size(), left.size());
-      std::copy_n(left.begin(), size, out.begin());
-      left = left.subspan(size);
-      return size;
-    };
-  };
   answer.clear();
-  auto result = connection.upload(kRenewalRequest, request.size(), open);  // done, too, while an earlier one waits there
+  auto result = connection.upload(kRenewalRequest, request.size(), transport::source_of(request));  // done, too, while an earlier one waits there
   if (result.outcome == Outcome::done) result = connection.fetch(std::string("receipts/") + kRenewalAnswer, envelope::kLargestRenewal, answer);
   if (result.outcome != Outcome::done) answer.clear();
   return result;

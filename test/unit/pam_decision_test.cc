@@ -57,6 +57,11 @@ TEST_CASE("an expired camera has its grace, and not a millisecond more") {
   CHECK(judge(camera, login()) == Access::expired);
 }
 
+TEST_CASE("who enrols by invitation comes by SSH alone") {
+  for (const char* service : {"shutterseal-sshd", "sshd"}) CHECK(judge_enrolment(login("203.0.113.1", service)) == Access::allowed);
+  for (const char* service : {"shutterseal-ftp", "proftpd", "login", "su", ""}) CHECK(judge_enrolment(login("203.0.113.1", service)) == Access::wrong_service);
+}
+
 TEST_CASE("options: what is not known makes the module deny cameras") {
   const char* good[] = {"root=/srv/x", "others=ignore", "debug"};
   const auto options = parse_options(3, good);
