@@ -99,11 +99,11 @@ if sftp_as shutterseal-enrol 'put /opt/test/large incoming/large'; then fail "a 
 for user in cam-101 root shutterseal; do if sftp_as $user 'put /etc/hostname incoming/mine'; then fail "an invitation's key logs in as $user"; fi; done
 if ssh_from 127.0.0.1 /opt/test/guest shutterseal-enrol true; then fail "an invitation gives a shell"; fi
 approve > "$world/said" 2>&1 || fail "rubbish beside a good request stops it"
-grep -q 'invitation-refused camera=- reason=malformed' "$world/said" && grep -q 'enrolled camera=107' "$world/said" || { cat "$world/said"; fail "rubbish is not refused, or the good request not taken"; }
+for words in 'invitation-refused camera=- reason=malformed' 'enrolled camera=107'; do grep -q "$words" "$world/said" || { cat "$world/said"; fail "not said: $words"; }; done
 expect 0 'is enrolled' join camera-107 "$line"
 in_machine shutterseal server check > "$world/check" || true
 if grep -q 'enrol\|sshd_config\|limits' "$world/check"; then cat "$world/check"; fail "server check finds fault"; fi
 chmod 755 "$root/srv/shutterseal/drop/enrol/incoming"
 sed -i 's/-u 0577/-u 0027/' "$root/etc/shutterseal/sshd_config"
 in_machine shutterseal server check > "$world/check" || true
-grep -q 'enrol/incoming: is 0755' "$world/check" && grep -q 'forcecommand is internal-sftp -u 0027' "$world/check" || { cat "$world/check"; fail "server check does not see what is wrong"; }
+for words in 'enrol/incoming: is 0755' 'forcecommand is internal-sftp -u 0027'; do grep -q "$words" "$world/check" || { cat "$world/check"; fail "server check does not see: $words"; }; done

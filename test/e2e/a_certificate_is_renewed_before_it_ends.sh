@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2119,SC2120
 # SPDX-License-Identifier: Apache-2.0
 # A year and more by a clock of the test's own: the camera asks at two thirds, the intermediate or the authority's hand answers, key and chain stay, and
 # stock openssl verifies what is sealed after. Not renewed: a camera that is suspended, a foreign key, rubbish, an old request sent again. What the
