@@ -38,12 +38,12 @@ grep '^step' "$world/proxy.steps" | cut -d' ' -f2 > "$world/steps"
 [ "$(wc -l < "$world/steps")" -ge 8 ] || fail "$(wc -l < "$world/steps") steps"
 invited cut
 quick() { [ ! -e "$(camera_root "$1")/quick" ] && [ -e "$(camera_root "$1")/var/lib/shutterseal-upload/keys/request.pem" ] || return 0; quicken_keys "$1"; : > "$(camera_root "$1")/quick"; }
+kind=up
 while read -r octets; do
-  for fault in "up $((octets + 1))" "deaf $octets"; do
-    order_next "$fault"
-    join cut > "$world/said" 2>&1 || true
-    quick cut
-  done
+  [ $kind = up ] && kind=deaf || kind=up
+  order_next "$kind $octets"
+  join cut > "$world/said" 2>&1 || true
+  quick cut
 done < "$world/steps"
 [ "$(faults)" -ge 8 ] || fail "only $(faults) faults took place"
 order_next pass
