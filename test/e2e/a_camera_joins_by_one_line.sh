@@ -37,7 +37,8 @@ expect 0 'enrolled camera=101' approve
 [ "$(requests)" -eq 0 ] || fail "the request is still there"
 expect 0 'camera 101 is enrolled, bundle 1' join camera-101 "$line" --wait 1m
 expect 0 'is enrolled already' join camera-101 "$line"
-mkdir -p "$root/opt/test/camera-101/var/lib/motion"
+mkdir -p "$root/opt/test/camera-101/var/lib/motion" "$root/opt/test/camera-101/etc/shutterseal"
+echo 'heartbeat = 0' > "$root/opt/test/camera-101/etc/shutterseal/upload.conf"
 picture_in_machine 101 1
 upload_in_machine 101
 [ "$(stored_in_machine 101)" -eq 1 ] || fail "the picture is not stored"

@@ -12,7 +12,12 @@ make_server
 under_clock shutterseal shutterseal-upload shutterseal-ingestd
 day=86400000
 set_clock 0
-for id in 101 102; do make_camera $id; quicken_keys $id; done
+for id in 101 102; do
+  make_camera $id
+  quicken_keys $id
+  mkdir -p "$(camera_root $id)/etc/shutterseal"
+  echo 'heartbeat = 0' > "$(camera_root $id)/etc/shutterseal/upload.conf"  # pictures alone are counted; and an idle camera must ask by itself
+done
 etc=$server/etc/shutterseal
 echo 'part-age = 365d' > "$etc/ingestd.conf"  # files have the kernel's time, which no test sets
 signing() { find "$etc/cameras/cam-$1/signing" -name '*.pem' | wc -l; }
@@ -131,7 +136,7 @@ thief() {  # FILE: in the registry, it stops that camera and is named
   expect 65 'thief.pem' shutterseal verify "$newest" --root "$server"
   expect 65 'thief.pem' shutterseal verify "$newest" --registry "$etc/cameras"
   take_pictures 101 1
-  printf 'receipt-timeout = 1s\n' > "$world/short.conf"
+  printf 'receipt-timeout = 1s\nheartbeat = 0\n' > "$world/short.conf"
   shutterseal-upload run --config "$world/short.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase" 2> "$world/said" || true
   ingest_once
   grep -q 'trouble camera=101 reason=.*thief.pem' "$world/ingestd.log" || fail "the daemon believes the thief"

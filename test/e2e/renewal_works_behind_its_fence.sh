@@ -26,7 +26,8 @@ for id in 101 102; do
   shutterseal bundle sign "$root/opt/test/$id.draft" --authority-key "$custodian/authority.key" --authority "$custodian/authority.pem" --passphrase-file "$passphrase" \
     --out "$root/opt/test/$id.bundle" > "$world/sign.log"
   in_machine shutterseal-upload accept "/opt/test/$id.bundle" --root "/opt/test/camera-$id" --authority "$authority" > "$world/accept.log"
-  mkdir -p "$root/opt/test/camera-$id/var/lib/motion"
+  mkdir -p "$root/opt/test/camera-$id/var/lib/motion" "$root/opt/test/camera-$id/etc/shutterseal"
+  echo 'heartbeat = 0' > "$root/opt/test/camera-$id/etc/shutterseal/upload.conf"  # an idle camera must ask by itself
 done
 
 # Without an intermediate the service does nothing and does not fail.
