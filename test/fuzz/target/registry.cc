@@ -25,7 +25,7 @@ static std::string words_of(const Camera& camera) {
   const auto time = [](const std::optional<TimeMs>& value) { return value ? std::to_string(*value) : "-"; };
   return std::string(state_name(camera.state)) + "|" + std::to_string(camera.uid) + "|" + std::to_string(camera.enrolled) + "|" +
          std::to_string(camera.bundle_serial) + "|" + camera.reason + "|" + time(camera.revoked_at) + "|" + time(camera.stolen_at) + "|" +
-         time(camera.expires) + "|" + networks_text(camera) + "|" + services_text(camera);
+         time(camera.expires) + "|" + std::to_string(camera.grace) + "|" + networks_text(camera) + "|" + services_text(camera);
 }
 
 template <class Read>

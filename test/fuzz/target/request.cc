@@ -32,6 +32,7 @@ static std::optional<envelope::Request> read(std::string_view pem) {
   HOLDS(reading.request.has_value() == reading.reason.empty() && is_printable_line(reading.reason));
   if (!reading.request) return std::nullopt;
   const auto& ssh = reading.request->ssh_public_key;
+  HOLDS(is_printable_line(reading.request->challenge) && reading.request->challenge.size() <= envelope::kLongestChallenge);
   HOLDS(is_printable_line(ssh) && envelope::normal_ssh_public_key(ssh) == ssh);
   return reading.request;
 }
