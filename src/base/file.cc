@@ -250,6 +250,8 @@ TimeMs mtime_ms(const struct stat& info) noexcept {
   return static_cast<TimeMs>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1'000'000;
 }
 
+TimeMs change_ms(const struct stat& info) noexcept { return static_cast<TimeMs>(info.st_ctim.tv_sec) * 1000 + info.st_ctim.tv_nsec / 1'000'000; }
+
 std::uint64_t free_space(int dir) {
   struct statvfs info {};
   if (::fstatvfs(dir, &info) != 0) throw_errno("cannot look at", "a file system");

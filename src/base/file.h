@@ -71,6 +71,7 @@ class FileLock {
 };
 
 [[nodiscard]] TimeMs mtime_ms(const struct stat& info) noexcept;
+[[nodiscard]] TimeMs change_ms(const struct stat& info) noexcept;  // of content, names or modes
 // Octets that an unprivileged process may still write on the file system of `dir`.
 [[nodiscard]] std::uint64_t free_space(int dir);
 

@@ -106,11 +106,6 @@ static int seen_command(const config::Arguments& arguments) {
 
 // ---- changing ---------------------------------------------------------------------------------------------------------------------
 
-static void refuse_final(const registry::Camera& camera) {
-  if (is_final(camera.state))
-    throw Error(ErrorKind::data, "camera " + camera.id.text() + " is " + std::string(state_name(camera.state)) + ": that is final");
-}
-
 static registry::Camera change(const registry::Registry& registry, const std::string& id, const std::function<void(registry::Camera&)>& how) {
   return registry.update(camera_id(id), [&](registry::Camera& camera) {
     refuse_final(camera);

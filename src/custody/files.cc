@@ -27,9 +27,21 @@ registry::Camera enrolled_camera(const registry::Registry& registry, const Camer
   return std::move(*camera);
 }
 
+void refuse_final(const registry::Camera& camera) {
+  if (is_final(camera.state))
+    throw Error(ErrorKind::data, "camera " + camera.id.text() + " is " + std::string(state_name(camera.state)) + ": that is final");
+}
+
 std::string needed(const config::Arguments& arguments, const std::string& option) {
   if (!arguments.has(option)) throw Error(ErrorKind::usage, "--" + option + " is needed (see --help)");
   return arguments.get(option);
+}
+
+std::optional<TimeMs> time_option(const config::Arguments& arguments, const std::string& name) {
+  if (!arguments.has(name)) return std::nullopt;
+  const auto time = parse_time(arguments.get(name));
+  if (!time) throw Error(ErrorKind::usage, "--" + name + " is a UTC time such as 2026-11-23 or 2026-11-23T10:11:12Z");
+  return time;
 }
 
 envelope::Certificate read_certificate(const std::string& path) {

@@ -21,7 +21,10 @@ inline constexpr TimeMs kDay = 24LL * 3600 * 1000;
 [[nodiscard]] registry::Registry registry_of(const config::Arguments& arguments);  // --registry DIR, or the server's
 [[nodiscard]] CameraId camera_id(const std::string& text);                         // Error usage
 [[nodiscard]] registry::Camera enrolled_camera(const registry::Registry& registry, const CameraId& id);  // Error unknown
+void refuse_final(const registry::Camera& camera);  // revoked or removed: Error data
 
+// A UTC time (Error usage when it is none); nothing when the option is not given.
+[[nodiscard]] std::optional<TimeMs> time_option(const config::Arguments& arguments, const std::string& name);
 // `option` names a file given on the command line (Error usage when it is missing).
 [[nodiscard]] std::string needed(const config::Arguments& arguments, const std::string& option);
 [[nodiscard]] envelope::Certificate read_certificate(const std::string& path);

@@ -15,15 +15,9 @@
 #include "src/ledger/index.h"
 #include "src/report/json.h"
 #include "src/server/adopt.h"
+#include "src/server/theft.h"
 
 namespace shutterseal::custody {
-
-static std::optional<TimeMs> time_option(const config::Arguments& arguments, const std::string& name) {
-  if (!arguments.has(name)) return std::nullopt;
-  const auto time = parse_time(arguments.get(name));
-  if (!time) throw Error(ErrorKind::usage, "--" + name + " is a UTC time such as 2026-11-23 or 2026-11-23T10:11:12Z");
-  return time;
-}
 
 static ledger::Query query_of(const config::Arguments& arguments) {
   ledger::Query query;
@@ -39,17 +33,19 @@ static ledger::Query query_of(const config::Arguments& arguments) {
   return query;
 }
 
-static void print_row(const ledger::Row& row, const std::string& evidence, bool json) {
-  const auto path = evidence + "/" + row.location;
+static void print_row(const ledger::Row& row, const server::Weighed& weighed, const ServerPaths& paths, bool json) {
+  const auto path = (row.place == ledger::Place::evidence ? paths.evidence : paths.void_dir) + "/" + row.location;
+  const auto proof = weighed.proof.text();
   const auto* kind = row.kind == envelope::Kind::image ? "image" : "event";
   if (!json) {
-    fmt::print("{} {:<8} {} {:<8} {:>9} {}{}{}\n", rfc3339_ms(row.sealed_at), row.camera.text(), kind, verdict_name(row.verdict), row.size, path,
-               row.note.empty() ? "" : " ", row.note.empty() ? "" : quote_untrusted(row.note, envelope::kLongestNote));
+    fmt::print("{} {:<8} {} {:<8} {:>9} {}{}{}{}{}\n", rfc3339_ms(row.sealed_at), row.camera.text(), kind, verdict_name(weighed.verdict), row.size, path,
+               proof.empty() ? "" : " proof=", proof, row.note.empty() ? "" : " ", row.note.empty() ? "" : quote_untrusted(row.note, envelope::kLongestNote));
     return;
   }
   report::Json object{{"camera", row.camera.text()}, {"sealed", rfc3339_ms(row.sealed_at)}, {"received", rfc3339_ms(row.received_at)},
-                      {"kind", kind}, {"verdict", verdict_name(row.verdict)}, {"chain", row.chain.hex()}, {"sequence", row.sequence},
+                      {"kind", kind}, {"verdict", verdict_name(weighed.verdict)}, {"chain", row.chain.hex()}, {"sequence", row.sequence},
                       {"sha256", row.digest.hex()}, {"size", row.size}, {"file", path}};
+  if (!proof.empty()) object["proof"] = proof;
   if (!row.note.empty()) object["note"] = row.note;
   fmt::print("{}\n", report::to_text(object));
 }
@@ -60,7 +56,9 @@ static int find_command(const config::Arguments& arguments) {
   const bool json = arguments.has("json");
   if (!exists(paths.index)) throw Error(ErrorKind::no_input, "there is no index '" + paths.index + "': run 'shutterseal index rebuild'");
   const ledger::Index index(paths.index, ledger::Access::read_only);
-  index.find(query, [&](const ledger::Row& row) { print_row(row, paths.evidence, json); });
+  const auto registry = registry_of(arguments);
+  server::Thefts thefts(registry, [&index] { return &index; });
+  index.find(query, [&](const ledger::Row& row) { print_row(row, server::weigh(thefts.of(row.camera), ledger::link_of(row), row.verdict), paths, json); });
   return 0;
 }
 
@@ -80,8 +78,17 @@ static server::Adoption build(const config::Arguments& arguments, const std::str
   };
   ledger::Index index(file, ledger::Access::read_write);
   Progress progress("envelopes indexed");
-  const auto store = evidence::open_directory_store(paths.evidence);
-  return server::adopt(*store, index, registry_of(arguments), 0, judge_one, [&](const server::Adoption& so_far) { progress.show(so_far.seen); });
+  const auto registry = registry_of(arguments);
+  server::Adoption all;
+  for (const auto& [directory, place] : {std::pair(paths.evidence, ledger::Place::evidence), std::pair(paths.void_dir, ledger::Place::put_aside)}) {
+    const auto store = evidence::open_directory_store(directory);
+    const auto some = server::adopt({*store, place}, index, registry, 0, judge_one, [&](const server::Adoption& so_far) { progress.show(all.seen + so_far.seen); });
+    all.seen += some.seen;
+    all.adopted += some.adopted;
+    all.left_out.insert(all.left_out.end(), some.left_out.begin(), some.left_out.end());
+  }
+  server::acquit_all(index, registry);
+  return all;
 }
 
 static int rebuild_command(const config::Arguments& arguments) {
@@ -112,6 +119,7 @@ std::vector<Command> find_commands() {
             {"to", "TIME", "before (UTC)"},
             {"by", "WORD", "sealed (the camera's clock, default) or received (the server's)"},
             {"kind", "WORD", "image or event"},
+            {"registry", "DIR", "the cameras' registry (default: the server's)"},
             {"json", "", "one JSON object a line"}},
            find_command, 0, 0},
           {"index rebuild", "", "Makes the index again from the evidence.", {{"registry", "DIR", "the cameras' registry"}}, rebuild_command, 0, 0}};

@@ -40,6 +40,11 @@ static std::optional<Store::Found> parse_name(const CameraId& camera, const std:
   return Store::Found{hour + "/" + name, camera, static_cast<TimeMs>(*received), std::string(parts[1]), *sequence, std::string(parts[3])};
 }
 
+// Digits where `form` has them, and nothing else elsewhere.
+static bool has_form(std::string_view name, std::string_view form) {
+  return std::equal(name.begin(), name.end(), form.begin(), form.end(), [](char c, char wanted) { return wanted == '0' ? c >= '0' && c <= '9' : c == wanted; });
+}
+
 static std::string parent_of(const std::string& place) {
   const auto slash = place.rfind('/');
   return slash == std::string::npos ? "" : place.substr(0, slash);
@@ -142,13 +147,25 @@ class DirectoryStore : public Store {
     std::sort(names.begin(), names.end());
     return names;
   }
+  // The folders of ours; what is none (a parcel that an older daemon put aside, somebody's note) is a stranger with all below it.
+  std::vector<std::string> folders(const std::string& parent, const char* form, const std::function<void(const std::string&)>& stranger) const {
+    std::vector<std::string> names;
+    for (auto& name : sorted(path_ + "/" + parent)) {
+      if (has_form(name, form)) {
+        names.push_back(std::move(name));
+      } else if (stranger) {
+        stranger(parent + "/" + name);
+      }
+    }
+    return names;
+  }
   // Names sort as times do, so whole days and hours before `since` are never listed.
   void walk_camera(const CameraId& camera, TimeMs since, const std::function<void(const Found&)>& visit,
                    const std::function<void(const std::string&)>& stranger) const {
     const auto first_day = format_utc(since, "%Y-%m-%d"), first_hour = format_utc(since, "%H");
-    for (const auto& day : sorted(path_ + "/" + camera.account())) {
+    for (const auto& day : folders(camera.account(), "0000-00-00", stranger)) {
       if (day < first_day) continue;
-      for (const auto& hour : sorted(path_ + "/" + camera.account() + "/" + day))
+      for (const auto& hour : folders(camera.account() + "/" + day, "00", stranger))
         if (day != first_day || hour >= first_hour) walk_hour(camera, camera.account() + "/" + day + "/" + hour, since, visit, stranger);
     }
   }

@@ -246,7 +246,7 @@ void Alarms::remember() {
 
 void Alarms::take(const ledger::Row& row) {
   handled_ = std::max(handled_, row.received_at);
-  if (row.kind != envelope::Kind::event || server::is_heartbeat(row.note)) return;
+  if (row.kind != envelope::Kind::event || server::is_heartbeat(row.note) || row.place == ledger::Place::put_aside) return;
   const std::string kind(kind_of(row.note));
   LogLine line("alarm");
   line.field("camera", row.camera.text()).field("kind", kind).field("chain", row.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(row.sequence));

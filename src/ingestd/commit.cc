@@ -13,6 +13,7 @@
 #include "src/base/file.h"
 #include "src/base/text.h"
 #include "src/ingestd/intake.h"
+#include "src/registry/revocation.h"
 
 namespace shutterseal::ingestd {
 
@@ -33,9 +34,9 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       log_(log),
       receipt_key_(read_receipt_key(context.paths.receipt_key)),
       store_(evidence::open_directory_store(context.paths.evidence)),
+      void_(evidence::open_directory_store(context.paths.void_dir)),
       index_(context.paths.index, ledger::Access::read_write),
       quarantine_(context.paths.quarantine, context.settings.quarantine_quota),
-      void_(context.paths.void_dir, UINT64_MAX),
       alarms_(context, registry, log) {}
 
 void Committer::adopt(const server::JudgeOne& judge) {
@@ -43,48 +44,85 @@ void Committer::adopt(const server::JudgeOne& judge) {
   turned_.wait(books, [this] { return turn_ == turns_; });
   const auto newest = index_.newest();
   // Evidence from a backup, or not mounted, below today's index: what the cameras send again would be taken for duplicates, receipted, and be lost.
-  if (newest && !store_->contains(newest->location))
-    throw Error(ErrorKind::data, "the index knows '" + context_.paths.evidence + "/" + newest->location +
+  const bool is_void = newest && newest->place != ledger::Place::evidence;
+  if (newest && !(is_void ? *void_ : *store_).contains(newest->location))
+    throw Error(ErrorKind::data, "the index knows '" + (is_void ? context_.paths.void_dir : context_.paths.evidence) + "/" + newest->location +
                                      "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
   // A clock that was set back received after the newest row, but at an earlier time.
   const auto since = newest ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
-  const auto adoption = server::adopt(*store_, index_, registry_, since, judge, [](const server::Adoption&) {});
-  for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
-  if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
+  for (const auto& shelf : {server::Shelf{*store_, ledger::Place::evidence}, server::Shelf{*void_, ledger::Place::put_aside}}) {
+    const auto adoption = server::adopt(shelf, index_, registry_, since, judge, [](const server::Adoption&) {});
+    for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
+    if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
+  }
+  server::acquit_all(index_, registry_);
+  thefts_.clear();
   broken_ = false;
 }
 
 // ---- one group ----------------------------------------------------------------------------------------------------------------------
 
-struct Committer::Plan {
-  struct ToStore {
-    const JudgedDrop* judged;
-    const envelope::Judged* envelope;
-  };
-  std::vector<ToStore> to_store;
-  std::vector<evidence::Item> items;
-  std::vector<evidence::Location> locations;
-  std::set<Digest> digests;  // of to_store
-  std::vector<const JudgedDrop*> refused, settled, put_aside;
-  std::set<CameraId> receipts_for;
-  std::vector<envelope::Receipt> receipts;
-  std::map<CameraId, std::optional<registry::State>> states;  // once a group
+struct Committer::ToStore {
+  const JudgedDrop* judged;
+  const envelope::Judged* envelope;
+  TimeMs received_at;
+  bool is_known = false;  // had earlier than its row says
+  ledger::Proof proof = {};  // of a stolen camera's
+  ledger::Place place = ledger::Place::evidence;
+  evidence::Location location = {};
 
-  std::optional<registry::State> state_of(const registry::Registry& registry, const CameraId& id) {
-    const auto known = states.find(id);
-    if (known != states.end()) return known->second;
-    return states.emplace(id, read_state(registry, id)).first->second;
+  [[nodiscard]] const CameraId& camera() const { return judged->drop.camera; }
+  [[nodiscard]] ledger::Link link() const {
+    const auto& passage = envelope->passage;
+    return {passage.chain, passage.sequence, envelope->digest, passage.previous, received_at};
   }
-  // A camera.conf that was broken since intake stops its camera and no other.
-  static std::optional<registry::State> read_state(const registry::Registry& registry, const CameraId& id) {
-    try {
-      const auto camera = registry.find(id);
-      return camera ? std::optional(camera->state) : std::nullopt;
-    } catch (const Error&) {
-      return std::nullopt;
-    }
+  [[nodiscard]] evidence::Item item() const {
+    evidence::Item item{camera(), envelope->passage.chain, envelope->passage.sequence, envelope->digest, received_at, {}, nullptr};
+    if (judged->drafts.empty())
+      item.content = ByteView(judged->octets).subspan(envelope->offset, envelope->size);
+    else
+      item.draft = judged->drafts[static_cast<std::size_t>(envelope - judged->envelopes.data())];
+    return item;
   }
 };
+
+// What the registry says of a camera, read once a group.
+struct Committer::Known {
+  std::optional<registry::State> state;
+  ledger::Theft* theft = nullptr;  // of thefts_; null: not stolen
+};
+
+struct Committer::Plan {
+  std::vector<ToStore> to_store;
+  std::set<Digest> digests;  // of to_store
+  std::vector<const JudgedDrop*> refused, settled;
+  std::set<CameraId> receipts_for;
+  std::vector<envelope::Receipt> receipts;
+  std::map<CameraId, Known> cameras;
+};
+
+// A theft is remembered from group to group, so that a long backlog is walked once. What one group is about to store vouches in the next: should it
+// fail, that one does, too, and adopt() forgets.
+ledger::Theft* Committer::theft_of(const registry::Camera& camera) {
+  const auto since = registry::theft_time(camera);
+  if (!since) return nullptr;
+  const auto known = thefts_.find(camera.id);
+  if (known != thefts_.end() && known->second.stolen_at() == *since) return &known->second;
+  return &thefts_.insert_or_assign(camera.id, ledger::Theft(&index_, camera.id, *since)).first->second;
+}
+
+// A camera.conf that was broken since intake stops its camera, and no other.
+const Committer::Known& Committer::look_up(const CameraId& id, Plan& plan) {
+  const auto known = plan.cameras.find(id);
+  if (known != plan.cameras.end()) return known->second;
+  Known found;
+  try {
+    if (const auto camera = registry_.find(id)) found = {camera->state, theft_of(*camera)};
+  } catch (const Error&) {
+    // Its drops wait; who takes them in says why.
+  }
+  return plan.cameras.emplace(id, found).first->second;
+}
 
 // A camera whose card was restored knows no digest of the long run around what it still holds, and would send it for ever: what was sent again
 // is a run of its own, in the next receipts, too, because one follows the other faster than a camera reads them.
@@ -103,56 +141,109 @@ void Committer::note_again(const CameraId& camera, const envelope::Judged& one) 
   if (runs.size() > kMostAgain) runs.erase(runs.begin());
 }
 
-static evidence::Item item_of(const JudgedDrop& judged, std::size_t at) {
-  const auto& one = judged.envelopes[at];
-  evidence::Item item{judged.drop.camera, one.passage.chain, one.passage.sequence, one.digest, judged.drop.received_at, {}, nullptr};
-  if (judged.drafts.empty())
-    item.content = ByteView(judged.octets).subspan(one.offset, one.size);
-  else
-    item.draft = judged.drafts[at];
-  return item;
+// Of a stolen camera, what lay in its drop directory before the theft, and was not touched since, was had before it.
+static TimeMs received_at(const Drop& drop, const ledger::Theft* theft) {
+  return theft && drop.unchanged_since < theft->stolen_at() ? drop.unchanged_since : drop.received_at;
+}
+
+// A thief who sends what waits already, so that it is taken in first and as his, must not make it void.
+bool Committer::proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const {
+  const auto row = index_.find_digest(one.digest);
+  return row && received < theft.stolen_at() && row->received_at >= theft.stolen_at();
 }
 
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
-  const auto state = plan.state_of(registry_, judged.drop.camera);
+  const auto [state, theft] = look_up(judged.drop.camera, plan);
   if (!state || leaves_drops_waiting(*state)) return;
-  if (*state == registry::State::revoked) {
-    if (judged.drop.is_for_keeping) plan.put_aside.push_back(&judged);  // revoked just now: its next look keeps all of it
-    return;
-  }
-  bool any_refused = false;
-  for (std::size_t i = 0; i < judged.envelopes.size(); ++i) {
-    const auto& one = judged.envelopes[i];
+  // Revoked since intake: what was written for evidence alone is taken afresh at the next look.
+  if (theft && !judged.drafts.empty()) return;
+  bool any_refused = false, is_done = true;
+  for (const auto& one : judged.envelopes) {
     any_refused = any_refused || is_refused(one.verdict);
     if (!is_stored(one.verdict)) continue;
-    // The same envelope twice, in this group or in one on its way: stored with that one, receipted after it.
-    if (in_flight_.contains(one.digest)) continue;
-    if (index_.contains(one.passage.chain, one.passage.sequence, one.digest)) {
-      note_again(judged.drop.camera, one);
+    // The same envelope twice, in this group or in one on its way: stored with that one, receipted after it. Of a stolen camera the other copy may be
+    // the older one, and is looked at again.
+    if (in_flight_.contains(one.digest)) {
+      is_done = is_done && !theft;
       continue;
     }
+    const auto received = received_at(judged.drop, theft);
+    const bool is_known = index_.contains(one.passage.chain, one.passage.sequence, one.digest);
+    if (is_known && !theft) note_again(judged.drop.camera, one);
+    if (is_known && !(theft && proves_more(received, one, *theft))) continue;
     plan.digests.insert(one.digest);
     in_flight_.insert(one.digest);
-    plan.to_store.push_back({&judged, &one});
-    plan.items.push_back(item_of(judged, i));
+    plan.to_store.push_back({&judged, &one, received, is_known});
+    if (theft) theft->add(plan.to_store.back().link());
   }
   if (any_refused) plan.refused.push_back(&judged);
-  plan.settled.push_back(&judged);
-  plan.receipts_for.insert(judged.drop.camera);
+  if (is_done) plan.settled.push_back(&judged);
+  if (!theft) plan.receipts_for.insert(judged.drop.camera);
 }
 
-void Committer::record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location) {
-  const auto* signer = server::find_signer(judged.signers, one.certificate);
+// After the whole group is known, because what comes later in it may lead to what comes first.
+void Committer::sort_out(Plan& plan) {
+  for (auto& one : plan.to_store) {
+    auto* theft = plan.cameras.at(one.camera()).theft;
+    if (!theft) continue;
+    one.proof = theft->proof_of(one.link());
+    if (one.proof)
+      plan.receipts_for.insert(one.camera());
+    else
+      one.place = ledger::Place::put_aside;
+  }
+}
+
+void Committer::put(Plan& plan, ledger::Place place) {
+  std::vector<evidence::Item> items;
+  std::vector<ToStore*> put;
+  for (auto& one : plan.to_store) {
+    if (one.place != place) continue;
+    items.push_back(one.item());
+    put.push_back(&one);
+  }
+  if (items.empty()) return;
+  auto& store = place == ledger::Place::evidence ? *store_ : *void_;
+  const auto locations = store.put(items);
+  for (std::size_t i = 0; i < put.size(); ++i) put[i]->location = locations[i];
+}
+
+static LogLine line_of(const char* event, const CameraId& camera, const ledger::Link& link) {
+  LogLine line(event);
+  line.field("camera", camera.text()).field("chain", link.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(link.sequence));
+  return line;
+}
+
+void Committer::record_envelope(const ToStore& stored) {
+  const auto& one = *stored.envelope;
+  const auto* signer = server::find_signer(stored.judged->signers, one.certificate);
   SHUTTERSEAL_BUG_UNLESS(signer != nullptr);  // Verifier::judge() accepts nothing else
-  const auto verdict = server::stored_verdict(judged.drop.camera, one, signer->not_after, judged.drop.received_at, index_);
-  stored_.push_back(server::make_row(judged.drop.camera, one, verdict, judged.drop.received_at, location));
-  static_cast<void>(index_.insert(stored_.back()));
-  LogLine line("accepted");
-  line.field("camera", judged.drop.camera.text()).field("chain", one.passage.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(one.passage.sequence));
+  const auto verdict = server::stored_verdict(stored.camera(), one, signer->not_after, stored.received_at, index_);
+  const auto row = server::make_row(stored.camera(), one, verdict, stored.received_at, stored.location, stored.place);
+  if (stored.is_known)
+    index_.backdate(row);
+  else
+    static_cast<void>(index_.insert(row));
+  const bool is_void = stored.place == ledger::Place::put_aside;
+  if (!is_void) stored_.push_back(row);  // a thief's event alerts nobody
+  auto line = line_of(is_void ? "void" : "accepted", stored.camera(), stored.link());
   line.number("bytes", static_cast<std::int64_t>(one.size)).field("sha256", one.digest.hex());
+  if (is_void) return log_.warning(line.field("verdict", verdict_name(Verdict::void_after_theft)));
   if (verdict != Verdict::accepted) line.field("flag", verdict_name(verdict));
+  if (stored.proof) line.field("proof", stored.proof.text());
   log_.info(line);
+}
+
+// What is stored now may lead to what was put aside before it came.
+void Committer::acquit(Plan& plan) {
+  for (auto& [id, camera] : plan.cameras) {
+    if (!camera.theft) continue;
+    const auto acquitted = server::acquit(index_, id, *camera.theft);
+    if (!acquitted.empty()) plan.receipts_for.insert(id);
+    for (const auto& row : acquitted)
+      log_.info(line_of("acquitted", id, ledger::link_of(row)).field("sha256", row.digest.hex()).field("proof", camera.theft->proof_of(ledger::link_of(row)).text()));
+  }
 }
 
 // A name in a receipt is a hint, and only names of our own form are repeated.
@@ -178,12 +269,6 @@ void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
   plan.receipts_for.insert(drop.camera);
 }
 
-void Committer::put_aside(const JudgedDrop& judged) {
-  const auto digest = envelope::sha256(judged.octets);
-  void_.keep(judged, digest, std::string(verdict_name(Verdict::void_after_theft)));
-  log_.warning(LogLine("void").field("camera", judged.drop.camera.text()).field("verdict", verdict_name(Verdict::void_after_theft)).untrusted("file", judged.drop.name));
-}
-
 envelope::Receipt Committer::make_receipt(const CameraId& camera) {
   const auto again = again_.find(camera);
   auto runs = again == again_.end() ? std::vector<envelope::Run>{} : again->second;
@@ -196,7 +281,8 @@ void Committer::record(Plan& plan) {
   const std::lock_guard books(books_);
   index_.begin();
   try {
-    for (std::size_t i = 0; i < plan.to_store.size(); ++i) record_envelope(*plan.to_store[i].judged, *plan.to_store[i].envelope, plan.locations[i]);
+    for (const auto& one : plan.to_store) record_envelope(one);
+    acquit(plan);
     for (const auto* judged : plan.refused) refuse(*judged, plan);
     for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));
     index_.commit();
@@ -291,8 +377,6 @@ void Committer::keep_books(Plan& plan) {
   alarms_.stored(stored_);
   // Crash between receipts: the same.
   write_receipts(plan);
-  for (const auto* judged : plan.put_aside) put_aside(*judged);
-  plan.settled.insert(plan.settled.end(), plan.put_aside.begin(), plan.put_aside.end());
   remove_drops(plan.settled);
 }
 
@@ -304,9 +388,11 @@ bool Committer::commit(const std::vector<JudgedDrop>& group) {
     if (broken_) return false;
     turn.emplace(*this, plan.digests);
     for (const auto& judged : group) plan_drop(judged, plan);
+    sort_out(plan);
   }
   // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
-  plan.locations = store_->put(plan.items);
+  put(plan, ledger::Place::evidence);
+  put(plan, ledger::Place::put_aside);
   if (!turn->come()) return false;
   keep_books(plan);
   turn->done();

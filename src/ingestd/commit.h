@@ -19,13 +19,14 @@
 #include "src/ledger/index.h"
 #include "src/registry/registry.h"
 #include "src/server/adopt.h"
+#include "src/server/theft.h"
 
 namespace shutterseal::ingestd {
 
 class Committer {
  public:
   Committer(const Context& context, const registry::Registry& registry, const Log& log);
-  // Evidence without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
+  // Evidence, and what was put aside, without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
   void catch_up() { alarms_.catch_up(index_); }  // at start, after adoption: what was stored and not alerted
   // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
@@ -39,14 +40,21 @@ class Committer {
 
  private:
   struct Plan;
+  struct Known;
+  struct ToStore;
   class Turn;
   void note_again(const CameraId& camera, const envelope::Judged& one);
   void plan_drop(const JudgedDrop& judged, Plan& plan);
   void keep_books(Plan& plan);
   void record(Plan& plan);
-  void record_envelope(const JudgedDrop& judged, const envelope::Judged& one, const evidence::Location& location);
+  void record_envelope(const ToStore& one);
   void refuse(const JudgedDrop& judged, Plan& plan);
-  void put_aside(const JudgedDrop& judged);
+  [[nodiscard]] ledger::Theft* theft_of(const registry::Camera& camera);
+  [[nodiscard]] const Known& look_up(const CameraId& id, Plan& plan);
+  [[nodiscard]] bool proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const;
+  void sort_out(Plan& plan);
+  void put(Plan& plan, ledger::Place place);
+  void acquit(Plan& plan);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
   void write_receipts(Plan& plan);
   void remove_drops(const std::vector<const JudgedDrop*>& settled);
@@ -55,15 +63,16 @@ class Committer {
   const registry::Registry& registry_;
   const Log& log_;
   envelope::ReceiptKey receipt_key_;
-  std::unique_ptr<evidence::Store> store_;
+  std::unique_ptr<evidence::Store> store_, void_;
   mutable std::mutex books_;  // held by whoever reads or writes what follows, up to quarantine_
   ledger::Index index_;
   std::map<CameraId, std::vector<envelope::Run>> again_;  // stored before, and sent again
+  std::map<CameraId, ledger::Theft> thefts_;              // what was found out of stolen cameras, until a failure
   std::set<Digest> in_flight_;                            // in groups that have no rows yet
   std::uint64_t turns_ = 0, turn_ = 0;                    // given to groups; whose it is
   bool broken_ = false;
   std::condition_variable turned_;
-  Quarantine quarantine_, void_;  // of the group whose turn it is
+  Quarantine quarantine_;  // of the group whose turn it is
   Alarms alarms_;
   std::vector<ledger::Row> stored_;  // of the group whose turn it is
 };

@@ -25,7 +25,8 @@ struct Drop {
   ino_t inode = 0;
   std::uint64_t size = 0;
   Fd file;                     // closed when its octets were read
-  bool is_for_keeping = false; // whole, whatever is in it: its camera is revoked
+  bool is_for_keeping = false; // in memory until the commit: its camera is revoked, and where it goes is decided there
+  TimeMs unchanged_since = 0;  // by the kernel's clock, once its octets were read: the server had them then
 };
 
 struct JudgedDrop {

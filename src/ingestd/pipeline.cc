@@ -2,6 +2,7 @@
 #include "src/ingestd/pipeline.h"
 
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -129,6 +130,14 @@ struct Pipeline::Lane {
   Arena octets{};
 };
 
+// The change time is the kernel's alone: writing, renaming and linking set it, and no call of a camera's can set it back. Asked after the octets were
+// read, so that it speaks of them.
+static TimeMs unchanged_since(const Drop& drop) {
+  struct stat info {};
+  if (::fstat(drop.file.get(), &info) != 0) throw_errno("cannot look at", drop.name);
+  return change_ms(info);
+}
+
 // A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
 void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
@@ -137,6 +146,7 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
       changing_.emplace(drop.camera, drop.name);
       return forget(drop);
     }
+    drop.unchanged_since = unchanged_since(drop);
     drop.file.reset();
     auto signers = lane.cache.of(drop.camera);
     auto envelopes = lane.verifier.judge(lane.octets, drop.camera, signers, custodians_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was refused, kept: quarantine/cam-ID/RECEIVEDMS-DIGEST16.parcel with a .reason beside it; and void/ in the same form.
+// What was refused, kept: quarantine/cam-ID/RECEIVEDMS-DIGEST16.parcel with a .reason beside it.
 // SECURITY: a stolen camera may send rubbish for ever. Beyond the quota of a camera (a file counts its size and a block) each refusal is one line of
 // cam-ID/overflow with digest and reason: neither disk nor inodes run out.
 #pragma once

@@ -3,18 +3,18 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <utility>
 
 #include "src/base/error.h"
 
 namespace shutterseal::ledger {
 
-static constexpr int kFormat = 1;
 static constexpr int kBusyMs = 5000;
 
 // Rows cluster by camera and time, which is what people ask for (cold reads: a WITHOUT ROWID table touches a few pages, a rowid
 // table one page a row). runs: maximal unbroken stretches; `head` is the `previous` that the first of a run names.
-static constexpr const char* kSchema = R"(
+static constexpr const char* kFormat1 = R"(
 CREATE TABLE envelope (
   camera TEXT NOT NULL, sealed_at INTEGER NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL,
   previous BLOB NOT NULL, received_at INTEGER NOT NULL, kind INTEGER NOT NULL, verdict INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -35,6 +35,15 @@ CREATE TABLE refusal (
 CREATE TABLE counter (camera TEXT PRIMARY KEY, receipts INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 )";
+// Small ones: both hold few of the rows. What names a given digest lies at the next place of its chain, or is the first of a chain.
+static constexpr const char* kFormat2 = R"(
+ALTER TABLE envelope ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX envelope_first ON envelope (previous) WHERE sequence = 1;
+CREATE INDEX envelope_put_aside ON envelope (camera) WHERE place = 1;
+PRAGMA user_version = 2;
+)";
+static constexpr std::array<const char*, 2> kFormats{kFormat1, kFormat2};  // each from the one before; the first from nothing
+static constexpr int kFormat = static_cast<int>(kFormats.size());
 
 struct Index::Impl {
   sqlite3* db = nullptr;
@@ -122,9 +131,10 @@ static int user_version(const Index::Impl& impl) {
   return query.step() ? static_cast<int>(query.integer(0)) : 0;
 }
 
-static void make_schema(const Index::Impl& impl) {
+static void migrate(const Index::Impl& impl) {
   impl.run("BEGIN IMMEDIATE");
-  if (user_version(impl) == 0) impl.run(kSchema);  // another process may have made it meanwhile
+  const auto version = user_version(impl);  // another process may have done it meanwhile
+  for (auto next = static_cast<std::size_t>(version); next < kFormats.size(); ++next) impl.run(kFormats[next]);
   impl.run("COMMIT");
 }
 
@@ -135,11 +145,13 @@ Index::Index(const std::string& path, Access access) : impl_(std::make_unique<Im
   impl_->check(sqlite3_busy_timeout(impl_->db, kBusyMs));
   if (access == Access::read_write) {
     impl_->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    if (user_version(*impl_) == 0) make_schema(*impl_);
+    if (user_version(*impl_) < kFormat) migrate(*impl_);
   }
   const auto version = user_version(*impl_);
   if (version > kFormat)
     throw Error(ErrorKind::config, "the index '" + path + "' has format " + std::to_string(version) + ", newer than this program");
+  if (version < kFormat)
+    throw Error(ErrorKind::temporary, "the index '" + path + "' has the older format " + std::to_string(version) + ": shutterseal-ingestd brings it up to date when it starts");
 }
 
 Index::~Index() = default;
@@ -215,14 +227,29 @@ static void join_runs(const Index::Impl& impl, const Row& row) {
 
 bool Index::insert(const Row& row) {
   Statement add(*impl_,
-                "INSERT INTO envelope (camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+                "INSERT INTO envelope (camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location, place) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
   add.text(row.camera.text()).number(row.sealed_at).octets(row.chain).number(row.sequence).octets(row.digest).octets(row.previous);
   add.number(row.received_at).number(static_cast<std::int64_t>(row.kind)).number(static_cast<std::int64_t>(row.verdict));
-  static_cast<void>(add.number(row.size).text(row.note).text(row.location).step());
+  static_cast<void>(add.number(row.size).text(row.note).text(row.location).number(static_cast<std::int64_t>(row.place)).step());
   if (sqlite3_changes(impl_->db) == 0) return false;
-  join_runs(*impl_, row);
+  if (row.place != Place::put_aside) join_runs(*impl_, row);
   return true;
+}
+
+#define SHUTTERSEAL_LINK "SELECT chain, sequence, digest, previous, received_at FROM envelope "
+
+static void read_links(Statement& query, std::vector<Link>& links) {
+  while (query.step()) links.push_back({query.blob<ChainId>(0), query.natural(1), query.blob<Digest>(2), query.blob<Digest>(3), query.integer(4)});
+}
+
+std::vector<Link> Index::followers(const CameraId& camera, const Link& link) const {
+  std::vector<Link> links;
+  Statement next(*impl_, SHUTTERSEAL_LINK "WHERE chain = ? AND sequence = ? AND previous = ? AND +camera = ?");
+  read_links(next.octets(link.chain).number(link.sequence + 1).octets(link.digest).text(camera.text()), links);
+  Statement first(*impl_, SHUTTERSEAL_LINK "WHERE previous = ? AND sequence = 1 AND +camera = ?");
+  read_links(first.octets(link.digest).text(camera.text()), links);
+  return links;
 }
 
 std::vector<envelope::Run> Index::runs(const CameraId& camera, std::size_t limit) const {
@@ -263,7 +290,7 @@ std::uint64_t Index::next_receipt_number(const CameraId& camera) {
 // ---- questions of people ------------------------------------------------------------------------------------------------------
 
 #define SHUTTERSEAL_ROW \
-  "SELECT camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location FROM envelope "
+  "SELECT camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location, place FROM envelope "
 
 static Row read_row(const Index::Impl& impl, const Statement& query) {
   const auto camera = CameraId::parse(query.string(0));
@@ -279,13 +306,34 @@ static Row read_row(const Index::Impl& impl, const Statement& query) {
              .verdict = static_cast<Verdict>(query.integer(8)),
              .size = query.natural(9),
              .note = query.string(10),
-             .location = query.string(11)};
+             .location = query.string(11),
+             .place = static_cast<Place>(query.integer(12))};
 }
 
 std::optional<Row> Index::find_digest(const Digest& digest) const {
   Statement query(*impl_, SHUTTERSEAL_ROW "WHERE digest = ? LIMIT 1");
   if (!query.octets(digest).step()) return std::nullopt;
   return read_row(*impl_, query);
+}
+
+std::vector<Row> Index::put_aside(const CameraId& camera) const {
+  Statement query(*impl_, SHUTTERSEAL_ROW "INDEXED BY envelope_put_aside WHERE camera = ? AND place = 1");
+  query.text(camera.text());
+  std::vector<Row> rows;
+  while (query.step()) rows.push_back(read_row(*impl_, query));
+  return rows;
+}
+
+void Index::acquit(const Row& row) {
+  Statement change(*impl_, "UPDATE envelope SET place = 2 WHERE chain = ? AND sequence = ? AND digest = ? AND place = 1");
+  static_cast<void>(change.octets(row.chain).number(row.sequence).octets(row.digest).step());
+  if (sqlite3_changes(impl_->db) == 1) join_runs(*impl_, row);
+}
+
+void Index::backdate(const Row& row) {
+  acquit(row);
+  Statement change(*impl_, "UPDATE envelope SET place = 0, received_at = ?, location = ? WHERE chain = ? AND sequence = ? AND digest = ?");
+  static_cast<void>(change.number(row.received_at).text(row.location).octets(row.chain).number(row.sequence).octets(row.digest).step());
 }
 
 static constexpr TimeMs kEver = static_cast<TimeMs>(kLargestInteger);

@@ -17,6 +17,13 @@
 
 namespace shutterseal::ledger {
 
+// In which store an envelope lies, as was decided when it came. What lies put aside is in no run, so no receipt speaks of it.
+enum class Place : std::uint8_t {
+  evidence = 0,
+  put_aside = 1,  // void/: after a theft, and nothing led to it
+  acquitted = 2,  // void/: something that came later leads to it, so receipts do, too
+};
+
 struct Row {
   CameraId camera;
   TimeMs sealed_at = 0;
@@ -29,8 +36,18 @@ struct Row {
   Verdict verdict = Verdict::accepted;  // accepted or a stored flag: fork, expired, wrong_recipients
   std::uint64_t size = 0;
   std::string note;      // in clear, untrusted
-  std::string location;  // evidence::Location
+  std::string location;  // evidence::Location, in the store that `place` names
+  Place place = Place::evidence;
 };
+
+// What of an envelope makes its chain.
+struct Link {
+  ChainId chain;
+  std::uint64_t sequence = 0;
+  Digest digest, previous;
+  std::optional<TimeMs> received_at;  // nothing: this server never had it
+};
+[[nodiscard]] inline Link link_of(const Row& row) { return {row.chain, row.sequence, row.digest, row.previous, row.received_at}; }
 
 struct Query {
   std::optional<CameraId> camera;
@@ -44,7 +61,8 @@ enum class Access { read_only, read_write };
 // One connection; not thread-safe. Errors: Error io / temporary (busy beyond 5 s) / data ("index is corrupt: run 'shutterseal index rebuild'").
 class Index {
  public:
-  // read_write makes a missing file. A newer format number is refused (Error config); an older one is migrated.
+  // read_write makes a missing file. A newer format number is refused (Error config); an older one is migrated, by read_write alone
+  // (read_only: Error temporary).
   Index(const std::string& path, Access access);
   ~Index();
 
@@ -57,8 +75,14 @@ class Index {
   // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
   // or a successor whose `previous` is not `digest`. Of the same camera: another one that names this chain contradicts nobody, and takes no run away.
   [[nodiscard]] bool is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
-  // Adds the row and joins it to its chain's runs. False when it was there already. Inside a transaction.
+  // Adds the row and, unless it is put aside, joins it to its chain's runs. False when it was there already. Inside a transaction.
   bool insert(const Row& row);
+  // Of the same camera, what names this one as its `previous`: the next of its chain, and the first of chains that were begun after it.
+  [[nodiscard]] std::vector<Link> followers(const CameraId& camera, const Link& link) const;
+  [[nodiscard]] std::vector<Row> put_aside(const CameraId& camera) const;  // and not acquitted
+  void acquit(const Row& row);  // one that is put aside, now in the runs. Inside a transaction
+  // Of one that is known: it is in evidence since an earlier time than was thought. Inside a transaction.
+  void backdate(const Row& row);
   // Of one camera, most recently grown first, at most `limit`: what its receipt says.
   [[nodiscard]] std::vector<envelope::Run> runs(const CameraId& camera, std::size_t limit) const;
   void add_refusal(const CameraId& camera, const envelope::Refusal& refusal, TimeMs when);  // keeps the newest kMostRefusals of a camera

@@ -16,7 +16,7 @@ Verdict stored_verdict(const CameraId& camera, const envelope::Judged& judged, T
 }
 
 ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Verdict verdict, TimeMs received_at,
-                     const evidence::Location& location) {
+                     const evidence::Location& location, ledger::Place place) {
   const auto& passage = judged.passage;
   return {.camera = camera,
           .sealed_at = passage.sealed_at,
@@ -29,15 +29,16 @@ ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Ver
           .verdict = verdict,
           .size = judged.size,
           .note = passage.note.value_or(""),
-          .location = location};
+          .location = location,
+          .place = place};
 }
 
 namespace {
 
 class Adopter {
  public:
-  Adopter(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
-      : store_(store), index_(index), judge_(judge), signers_(registry) {}
+  Adopter(const Shelf& shelf, ledger::Index& index, const registry::Registry& registry, const JudgeOne& judge)
+      : store_(shelf.store), place_(shelf.place), index_(index), judge_(judge), signers_(registry) {}
   void one(const evidence::Store::Found& found) {
     ++adoption.seen;
     if (index_.has_location(found.received_at, found.location)) return;  // the usual case: nothing is read
@@ -51,7 +52,7 @@ class Adopter {
     }
     if (index_.contains(judged.passage.chain, judged.passage.sequence, judged.digest)) return;
     const auto verdict = stored_verdict(found.camera, judged, signer->not_after, found.received_at, index_);
-    if (!index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location))) return;
+    if (!index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location, place_))) return;
     unsettled_.push_back(found.location);
     ++adoption.adopted;
   }
@@ -65,6 +66,7 @@ class Adopter {
 
  private:
   evidence::Store& store_;
+  ledger::Place place_;
   std::vector<evidence::Location> unsettled_;
   ledger::Index& index_;
   const JudgeOne& judge_;
@@ -73,9 +75,9 @@ class Adopter {
 
 }  // namespace
 
-Adoption adopt(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since, const JudgeOne& judge,
+Adoption adopt(const Shelf& shelf, ledger::Index& index, const registry::Registry& registry, TimeMs since, const JudgeOne& judge,
                const std::function<void(const Adoption&)>& progress) {
-  Adopter adopter(store, index, registry, judge);
+  Adopter adopter(shelf, index, registry, judge);
   index.begin();
   try {
     const auto visit = [&](const evidence::Store::Found& found) {
@@ -85,7 +87,7 @@ Adoption adopt(evidence::Store& store, ledger::Index& index, const registry::Reg
       adopter.commit();
       index.begin();
     };
-    store.walk(since, visit, [&](const std::string& name) { adopter.adoption.left_out.push_back(name + ": not a name of ours"); });
+    shelf.store.walk(since, visit, [&](const std::string& name) { adopter.adoption.left_out.push_back(name + ": not a name of ours"); });
     adopter.commit();
   } catch (...) {
     index.rollback();

@@ -15,7 +15,7 @@ namespace shutterseal::server {
 [[nodiscard]] Verdict stored_verdict(const CameraId& camera, const envelope::Judged& judged, TimeMs not_after, TimeMs received_at,
                                      const ledger::Index& index);
 [[nodiscard]] ledger::Row make_row(const CameraId& camera, const envelope::Judged& judged, Verdict verdict, TimeMs received_at,
-                                   const evidence::Location& location);
+                                   const evidence::Location& location, ledger::Place place);
 
 // Judges one envelope of a camera; in the daemon by a verifier process.
 using JudgeOne = std::function<envelope::Judged(ByteView, const CameraId&, const std::vector<Signer>&)>;
@@ -24,8 +24,13 @@ struct Adoption {
   std::uint64_t seen = 0, adopted = 0;
   std::vector<std::string> left_out;  // "LOCATION: VERDICT" of files that could not be indexed; they stay where they are
 };
-// Gives every evidence file received at or after `since` its row, in transactions of a few hundred. `progress` is called for each.
-[[nodiscard]] Adoption adopt(evidence::Store& store, ledger::Index& index, const registry::Registry& registry, TimeMs since,
+// One of the two stores, and what its name says of what lies in it: evidence or put_aside.
+struct Shelf {
+  evidence::Store& store;
+  ledger::Place place;
+};
+// Gives every file of a store received at or after `since` its row, in transactions of a few hundred. `progress` is called for each.
+[[nodiscard]] Adoption adopt(const Shelf& shelf, ledger::Index& index, const registry::Registry& registry, TimeMs since,
                              const JudgeOne& judge, const std::function<void(const Adoption&)>& progress);
 
 }  // namespace shutterseal::server

@@ -3,11 +3,12 @@
 """The promise that every trial of test/fault checks, read from the files alone, with none of the code under test but 'shutterseal open'.
 
 usage: invariant.py covered SERVER RECEIPTS
+       invariant.py kept SERVER RECEIPTS
        invariant.py settled SERVER RECEIPTS CAMERA ORIGINALS KEY PASSPHRASE BOOK
   covered  each envelope that a receipt in the folder RECEIPTS covers is in evidence, once, with the digest that the receipt names. No program
            has run since the crash: what start-up adopts must not hide a loss.
-  settled  covered; and the camera has nothing left, every picture in ORIGINALS opens from evidence byte-identical and once, files and index rows
-           are one to one, chains have no hole. BOOK notes what was opened once, so that a long trial opens only what is new.
+  kept     covered; and files and index rows, of evidence and of what is void after a theft, are one to one.
+  settled  kept; and the camera has nothing left, every picture in ORIGINALS opens from evidence byte-identical and once, chains have no hole. BOOK notes what was opened once, so that a long trial opens only what is new.
 An original named *.maybe was cut while the camera took it: it may have arrived, once, or not.
 One line a breach; exit 1 when there is any."""
 import collections
@@ -42,8 +43,17 @@ def read_envelope(path):
     return Envelope(path, digest, None, 0, None)  # torn: no receipt can lead to it
 
 
+def stored_in(server, *stores):
+    return [read_envelope(path) for store in stores for path in sorted((server / STATE / store).rglob('*.p7m'))]
+
+
 def evidence_of(server):
-    return [read_envelope(path) for path in sorted((server / STATE / 'evidence').rglob('*.p7m'))]
+    return stored_in(server, 'evidence')
+
+
+def kept_of(server):
+    """What was acquitted after a theft lies in void/, and receipts lead to it."""
+    return stored_in(server, 'evidence', 'void')
 
 
 def breaches_of_receipt(content, by_digest):
@@ -75,11 +85,11 @@ def rows_of(server):
             if (server / STATE / f'index.db{suffix}').exists():
                 shutil.copy(server / STATE / f'index.db{suffix}', copy)
         with sqlite3.connect(f'{copy}/index.db') as index:
-            return index.execute('SELECT location, digest FROM envelope').fetchall()
+            return index.execute("SELECT iif(place = 0, 'evidence/', 'void/') || location, digest FROM envelope").fetchall()
 
 
-def breaches_of_index(server, envelopes):
-    stored = {str(one.path.relative_to(server / STATE / 'evidence')): one.digest for one in envelopes}
+def breaches_of_index(server):
+    stored = {str(one.path.relative_to(server / STATE)): one.digest for one in kept_of(server)}
     indexed = {}
     for location, digest in rows_of(server):
         if location in indexed:
@@ -87,9 +97,9 @@ def breaches_of_index(server, envelopes):
         indexed[location] = digest.hex()
     for location in sorted(stored.keys() | indexed.keys()):
         if location not in stored:
-            yield f'indexed, and not in evidence: {location}'
+            yield f'indexed, and not there: {location}'
         elif location not in indexed:
-            yield f'in evidence, and not indexed: {location}'
+            yield f'there, and not indexed: {location}'
         elif stored[location] != indexed[location]:
             yield f'not the octets that were indexed: {location}'
 
@@ -145,20 +155,24 @@ def breaches_of_pictures(originals, envelopes, known):
 
 
 def covered(server, receipts):
-    return breaches_of_receipts(pathlib.Path(receipts), evidence_of(pathlib.Path(server)))
+    return breaches_of_receipts(pathlib.Path(receipts), kept_of(pathlib.Path(server)))
+
+
+def kept(server, receipts):
+    return [*covered(server, receipts), *breaches_of_index(pathlib.Path(server))]
 
 
 def settled(server, receipts, camera, originals, key, passphrase, book):
     server = pathlib.Path(server)
     envelopes = evidence_of(server)
     known = opened(server, envelopes, key, passphrase, pathlib.Path(book))
-    return [*breaches_of_receipts(pathlib.Path(receipts), envelopes), *breaches_of_index(server, envelopes), *breaches_of_chains(envelopes),
+    return [*breaches_of_receipts(pathlib.Path(receipts), envelopes), *breaches_of_index(server), *breaches_of_chains(envelopes),
             *(f'left on the camera: {path}' for path in files_left(pathlib.Path(camera))),
             *breaches_of_pictures(pathlib.Path(originals), envelopes, known)]
 
 
 def main():
-    breaches = {'covered': covered, 'settled': settled}[sys.argv[1]](*sys.argv[2:])
+    breaches = {'covered': covered, 'kept': kept, 'settled': settled}[sys.argv[1]](*sys.argv[2:])
     for breach in breaches:
         print(f'breach: {breach}')
     sys.exit(1 if breaches else 0)

@@ -32,8 +32,8 @@ breach 'a lost picture' rm "$first"
 breach 'receipted, and 0 times' rm "$last"
 breach 'receipted, and 2 times' cp "$first" "$(dirname "$first")/1-00000000-1-0000000000000000.p7m"
 breach 'a hole in a chain' rm "$first"
-breach 'indexed, and not in evidence' rm "$last"
-breach 'in evidence, and not indexed' sqlite3 "$index" 'DELETE FROM envelope WHERE sequence = 2'
+breach 'indexed, and not there: evidence/' rm "$last"
+breach 'there, and not indexed: evidence/' sqlite3 "$index" 'DELETE FROM envelope WHERE sequence = 2'
 flip_an_octet() { printf x | dd of="$1" bs=1 seek=900 conv=notrunc 2> /dev/null; }
 breach 'not the octets that were indexed' flip_an_octet "$first"
 breach 'does not open' truncate -s 900 "$first"

@@ -35,7 +35,7 @@ struct AdoptWorld {
     };
   }
   Adoption adopt_all() {
-    return adopt(*store, index, registry, 0, judge_one(), [](const Adoption&) {});
+    return adopt({*store, ledger::Place::evidence}, index, registry, 0, judge_one(), [](const Adoption&) {});
   }
   evidence::Location put(const envelope::Sealed& sealed, std::uint64_t sequence) {
     return store->put({{id, envelope::test_passage().chain, sequence, sealed.digest, 1'800'000'000'500, sealed.view()}}).front();
@@ -64,7 +64,7 @@ TEST_CASE("a certificate past its end makes evidence expired, and a contradictio
   REQUIRE(judged.verdict == Verdict::accepted);
   CHECK(stored_verdict(world.id, judged, envelope::kEnd, envelope::kEnd - 1, world.index) == Verdict::accepted);
   CHECK(stored_verdict(world.id, judged, envelope::kEnd, envelope::kEnd + 1, world.index) == Verdict::expired);
-  auto other = make_row(world.id, judged, Verdict::accepted, 1, "elsewhere");
+  auto other = make_row(world.id, judged, Verdict::accepted, 1, "elsewhere", ledger::Place::evidence);
   other.digest.octets.fill(1);
   world.index.begin();
   CHECK(world.index.insert(other));
