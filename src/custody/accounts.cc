@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/custody/accounts.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <limits>
+#include <thread>
 #include <vector>
 
 #include "src/base/error.h"
@@ -36,7 +39,7 @@ unsigned group_id(const std::string& name) {
   return group->gr_gid;
 }
 
-static void need_root(const std::string& what) {
+void need_root(const std::string& what) {
   if (::geteuid() != 0) throw Error(ErrorKind::permission, "only root can make " + what);
 }
 
@@ -119,6 +122,34 @@ void end_sessions(const CameraId& id) {
   static constexpr int kMostPasses = 10;
   for (int i = 0; i < kMostPasses && kill_all_of(account->uid); ++i) {
   }
+}
+
+static constexpr auto kBetweenPasses = std::chrono::milliseconds(100);
+
+// Nothing of the caller's is held: neither its terminal, nor a pipe whose reader would wait for us, nor a lock.
+static void detach() {
+  if (::setsid() < 0 || ::chdir("/") != 0 || ::close_range(0, ~0U, 0) != 0) ::_exit(71);
+  for (int fd = 0; fd < 3; ++fd)
+    if (::open("/dev/null", O_RDWR) != fd) ::_exit(71);
+}
+
+[[noreturn]] static void end_sessions_until(unsigned uid, TimeMs until) noexcept {
+  try {
+    detach();
+    for (; monotonic_ms() < until; std::this_thread::sleep_for(kBetweenPasses)) kill_all_of(uid);
+  } catch (const Error&) {
+    ::_exit(71);
+  }
+  ::_exit(0);
+}
+
+void keep_ending_sessions(const CameraId& id, TimeMs span) {
+  const auto account = find_account(id.account());
+  if (!account || account->uid == 0) return;
+  const auto until = monotonic_ms() + span;
+  const auto child = ::fork();
+  if (child < 0) throw_errno("cannot watch for logins of", id.account());
+  if (child == 0) end_sessions_until(account->uid, until);
 }
 
 }  // namespace shutterseal::custody

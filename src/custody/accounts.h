@@ -6,6 +6,7 @@
 #include <string>
 
 #include "src/base/ids.h"
+#include "src/base/time.h"
 
 namespace shutterseal::custody {
 
@@ -29,7 +30,13 @@ Account ensure_enrol_account();
 // An account of that name outside the cameras' group is somebody else's: Error data. Its uid is returned.
 unsigned ensure_camera_account(const CameraId& id, std::optional<unsigned> uid = std::nullopt);
 
+// Error permission "only root can make WHAT" unless root: for who would be half done otherwise.
+void need_root(const std::string& what);
+
 // Ends every process of the camera's account: sessions of sshd and the FTP server that were let in before. Error permission unless root.
 void end_sessions(const CameraId& id);
+// The same again and again for `span` milliseconds, in a process of its own that outlives the caller: a login that had passed every check when the
+// camera was revoked becomes a session only afterwards.
+void keep_ending_sessions(const CameraId& id, TimeMs span);
 
 }  // namespace shutterseal::custody

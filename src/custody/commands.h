@@ -25,6 +25,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> invitation_commands();  // camera invite, withdraw
 [[nodiscard]] int approve_invited(const config::Arguments& arguments);  // camera approve --invited
 [[nodiscard]] std::vector<Command> camera_commands();  // camera list, show, suspend, resume, set, password, remove, repair
+[[nodiscard]] std::vector<Command> revocation_commands();  // camera revoke, crl
 [[nodiscard]] std::vector<Command> bundle_commands();  // bundle sign, show
 [[nodiscard]] std::vector<Command> find_commands();    // find, index rebuild
 [[nodiscard]] std::vector<Command> open_commands();    // verify, open

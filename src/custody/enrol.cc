@@ -213,6 +213,7 @@ static int bundle_command(const config::Arguments& arguments) {
   BundleFile content;
   // The serial is stored before the bundle is out: it is never used twice.
   const auto camera = registry.update(id, [&](registry::Camera& one) {
+    refuse_final(one);
     ++one.bundle_serial;
     content = make_bundle(paths, one, server::newest_certificates(registry, id).certified, authority);
   });

@@ -15,7 +15,7 @@ namespace shutterseal::custody {
 
 static std::vector<Command> all_commands() {
   std::vector<Command> all;
-  for (const auto& some : {key_commands(), enrolment_commands(), camera_commands(), intermediate_commands(), renewal_commands(), invitation_commands(), bundle_commands(), find_commands(), open_commands(), doctor_commands(), server_commands()})
+  for (const auto& some : {key_commands(), enrolment_commands(), camera_commands(), revocation_commands(), intermediate_commands(), renewal_commands(), invitation_commands(), bundle_commands(), find_commands(), open_commands(), doctor_commands(), server_commands()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

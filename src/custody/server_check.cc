@@ -47,6 +47,10 @@ static void check_camera(const ServerPaths& paths, const Owners& owners, const r
   if (!account) return faults.push_back({"account " + id.account(), "is missing", kRepair});
   if (account->uid != camera->uid || account->gid != owners.cameras_gid)
     faults.push_back({"account " + id.account(), "is not the one in camera.conf, or not in the group " + std::string(kCameraGroup), "usermod -u " + std::to_string(camera->uid) + " -g " + kCameraGroup + " " + id.account()});
+  // A revocation that was cut: nobody gets in, and the key might come into use again elsewhere.
+  if (camera->state == registry::State::revoked && (!registry.authorized_key(id).empty() || !registry.password_hash(id).empty()))
+    faults.push_back({"camera " + id.text(), "is revoked and still has an SSH key or a password",
+                      "shutterseal camera revoke " + id.text() + " --reason " + escape_untrusted(camera->reason)});
   if (!is_final(camera->state)) check_places(drop_places(paths, owners, id, camera->uid), faults);
 }
 

@@ -25,7 +25,7 @@ static std::string common_name(const X509* certificate) {
   return name;
 }
 
-static X509Ptr decode(ByteView der) {
+X509Ptr decode_certificate(ByteView der) {
   const std::uint8_t* at = der.data();
   X509Ptr certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   if (certificate && at != der.data() + der.size()) certificate.reset();
@@ -52,7 +52,7 @@ static void fill(Certificate& out, X509* certificate) {
 }
 
 Certificate Certificate::from_der(ByteView der, const std::string& name) {
-  const auto certificate = decode(der);
+  const auto certificate = decode_certificate(der);
   const auto shown = "'" + escape_untrusted(name, kLongestSubject) + "'";
   if (!certificate) throw Error(ErrorKind::data, shown + " is not a certificate");
   Certificate out;
@@ -107,7 +107,7 @@ TlsAuthority TlsAuthority::from_pem(ByteView pem, const std::string& name) {
 }
 
 std::optional<TlsAuthority> TlsAuthority::from_der(ByteView der) {
-  const auto certificate = decode(der);
+  const auto certificate = decode_certificate(der);
   const bool is_authority = certificate && X509_check_ca(certificate.get()) == 1;
   ERR_clear_error();
   if (!is_authority) return std::nullopt;
@@ -125,7 +125,7 @@ std::string TlsAuthority::to_pem() const { return pem_of(der); }
 std::string Certificate::to_pem() const { return pem_of(der); }
 
 static bool verifies_with(ByteView der, const Point& issuer) {
-  const auto certificate = decode(der);
+  const auto certificate = decode_certificate(der);
   const auto key = public_key_of(issuer);
   const bool good = certificate && key && X509_verify(certificate.get(), key.get()) == 1;
   ERR_clear_error();
@@ -189,7 +189,7 @@ static void set_serial_and_times(X509* certificate, const Issue& order) {
 Certificate issue_certificate(const Issue& order, const PrivateKey& issuer_key, const Certificate* issuer) {
   const X509Ptr certificate(X509_new());
   const auto subject_key = public_key_of(order.subject);
-  const X509Ptr parent(issuer ? decode(issuer->der) : nullptr);
+  const X509Ptr parent(issuer ? decode_certificate(issuer->der) : nullptr);
   require(certificate && subject_key && X509_set_pubkey(certificate.get(), subject_key.get()) == 1, "make a certificate");
   set_serial_and_times(certificate.get(), order);
   set_name(X509_get_subject_name(certificate.get()), order.common_name);

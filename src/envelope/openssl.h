@@ -38,6 +38,8 @@ struct PrivateKey::Impl {
 // Error internal with the drained queue's first reason. The queue is never the judge of success: only return values are.
 [[noreturn]] void throw_openssl(const char* action);
 void require(bool success, const char* action);
+// d2i_X509, nothing behind it: null when it is none. Of bytes that somebody vouched for.
+[[nodiscard]] X509Ptr decode_certificate(ByteView der);
 // Nothing when the octets are no point of the curve.
 [[nodiscard]] PkeyPtr public_key_of(const Point& point);
 [[nodiscard]] Point point_of(EVP_PKEY* key);  // Error data when it is no P-256 key

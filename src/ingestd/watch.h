@@ -19,11 +19,12 @@ class Watch {
   [[nodiscard]] int fd() const { return fd_.get(); }
   // All enrolled cameras that have an incoming/; new ones are watched from now on.
   [[nodiscard]] std::vector<CameraId> rescan();
-  // Cameras with an event since the last call. `rescan` is set when the kernel dropped some, or a camera is new.
+  // Cameras with an event since the last call. A change of camera.conf is one. `rescan` is set when the kernel dropped some, or a camera is new.
   [[nodiscard]] std::vector<CameraId> events(bool& rescan);
 
  private:
-  [[nodiscard]] bool is_removed(const CameraId& id) const;
+  [[nodiscard]] bool has_no_drops(const CameraId& id) const;
+  [[nodiscard]] bool is_watched(const CameraId& id) const;
   const Context& context_;
   const registry::Registry& registry_;
   const Log& log_;

@@ -2,6 +2,7 @@
 #include "src/registry/registry.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -262,7 +263,10 @@ Camera Registry::update(const CameraId& id, const std::function<void(Camera&)>& 
   auto camera = find(id);
   if (!camera) throw Error(ErrorKind::unknown, "camera " + id.text() + " is not enrolled");
   change(*camera);
-  replace_file(folder_of(dir_, id) + "/camera.conf", as_bytes(format_camera(*camera)), 0640);
+  const auto folder = folder_of(dir_, id);
+  replace_file(folder + "/camera.conf", as_bytes(format_camera(*camera)), 0640);
+  // The daemon watches the registry's own directory alone, where a folder's new time shows: what waits is looked at now, not at the next rescan.
+  static_cast<void>(::utimensat(AT_FDCWD, folder.c_str(), nullptr, AT_SYMLINK_NOFOLLOW));
   return std::move(*camera);
 }
 

@@ -147,3 +147,15 @@ grep -q 'the server has [0-9]* of [0-9]* octets' "$world/upload.log" || { cat "$
 upload_in_machine 101 > "$world/upload.log" 2>&1 || { cat "$world/upload.log"; fail "after the cut"; }
 [ $(($(stored_in_machine 101) - before)) -eq 1 ] || fail "the cut picture is not in evidence"
 if in_machine journalctl --no-pager -t shutterseal-ingestd | grep -q refused; then fail "half a parcel reached the daemon"; fi
+
+# A revocation ends an upload that is under way, and the password with it.
+cat > "$root/opt/test/long.sh" <<'S'
+head -c 20000000 /dev/zero | curl -sSk --ssl-reqd --ftp-method nocwd --limit-rate 100k -u "cam-101:$(cat /opt/test/password-101)" -T - ftp://127.0.0.1/incoming/.9-9-00000000000000aa.parcel.part
+S
+in_machine sh /opt/test/long.sh &
+uploading=$!
+until_inside "no upload is under way" test -s /srv/shutterseal/drop/cam-101/incoming/.9-9-00000000000000aa.parcel.part
+in_machine shutterseal camera revoke 101 --reason stolen > "$world/revoke.log"
+if wait $uploading; then fail "a revoked camera's upload goes on"; fi
+expect 67 'curl: (67)' in_machine sh /opt/test/long.sh
+[ ! -e "$root/etc/shutterseal/cameras/cam-101/password" ] || fail "the password is still there"
