@@ -61,7 +61,7 @@ static void list_camera(const registry::Registry& registry, const registry::Came
   const auto invalid_since = registry::theft_time(camera).value_or(revoked_at);
   for (const auto& file : registry.signing_certificates(camera.id)) {
     auto certificate = envelope::Certificate::from_pem(file.content, file.path);
-    if (certificate.is_signed_by(authority.certificate))
+    if (certificate.is_signed_by(authority.certificate) || certificate.is_renewed_by(authority.certificate))
       listed.ours.push_back({std::move(certificate), reason ? reason->crl_code : 0, revoked_at, invalid_since});
     else
       ++listed.others;

@@ -160,7 +160,7 @@ static void add_role(X509* certificate, X509* issuer, Role role) {
                                                          : "critical,CA:FALSE";
   add_extension(certificate, issuer, NID_basic_constraints, constraints);
   switch (role) {
-    case Role::intermediate: return add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign");
+    case Role::intermediate: return add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
     case Role::authority: return add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature");
     case Role::custodian: return add_extension(certificate, issuer, NID_key_usage, "critical,keyAgreement");
     case Role::camera:

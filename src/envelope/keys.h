@@ -104,7 +104,7 @@ struct Issue {
   TimeMs not_before = 0, not_after = 0;
 };
 // Extensions by role, such that stock `openssl cms -verify -CAfile authority.pem -certfile camera.pem` needs no further flag but -attime:
-// intermediate: CA with pathlen 0, keyCertSign; camera and receipt: digitalSignature + nonRepudiation, extendedKeyUsage emailProtection; custodian: keyAgreement; authority: CA, keyCertSign, cRLSign.
+// intermediate: CA with pathlen 0, keyCertSign, cRLSign; camera and receipt: digitalSignature + nonRepudiation, extendedKeyUsage emailProtection; custodian: keyAgreement; authority: CA, keyCertSign, cRLSign.
 // SKI in all, AKI in those issued by another, random 127-bit serial. `issuer` empty: self-signed (authority, receipt).
 [[nodiscard]] Certificate issue_certificate(const Issue& order, const PrivateKey& issuer_key, const Certificate* issuer);
 

@@ -148,3 +148,12 @@ thief "$world/thief.pem"
 openssl x509 -in "$world/thief.pem" -out "$world/thief-alone.pem"
 thief "$world/thief-alone.pem"
 [ "$(envelopes "$evidence")" -eq $((before + 2)) ] || fail "what waited is not stored: $(envelopes "$evidence") of $((before + 2))"
+
+# A revocation is of the camera: it reaches the renewed certificate, in a list by who issued that.
+expect 0 'revoked (retired)' shutterseal camera revoke 101 --root "$server" --reason retired
+# shellcheck disable=SC2046
+expect 1 '1 are not, by another issuer' shutterseal crl --root "$server" $(authority_key) --out "$world/crl-1.pem"
+expect 1 '1 certificates of revoked cameras' shutterseal crl --root "$server" --authority-key "$etc/intermediate.key" --authority "$etc/intermediate.pem" --out "$world/crl-2.pem"
+cat "$world/crl-1.pem" "$world/crl-2.pem" > "$world/crl.pem"
+checked() { openssl verify -crl_check_all -CAfile "$custodian/authority.pem" -untrusted "$etc/intermediate.pem" -CRLfile "$world/crl.pem" -attime "$((now + 7200))" "$1"; }
+expect 2 'error 23 at 0 depth' checked "$renewed"
