@@ -157,3 +157,11 @@ expect 1 '1 certificates of revoked cameras' shutterseal crl --root "$server" --
 cat "$world/crl-1.pem" "$world/crl-2.pem" > "$world/crl.pem"
 checked() { openssl verify -crl_check_all -CAfile "$custodian/authority.pem" -untrusted "$etc/intermediate.pem" -CRLfile "$world/crl.pem" -attime "$((now + 7200))" "$1"; }
 expect 2 'error 23 at 0 depth' checked "$renewed"
+
+# And its request for another is nobody's.
+set_clock $((600 * day))
+cp "$world/old-request" "$(request 101)"
+renew > "$world/renew.log" 2>&1
+if grep -q 'camera=101' "$world/renew.log"; then cat "$world/renew.log"; fail "a revoked camera's request is looked at"; fi
+[ "$(signing 101)" -eq 2 ] || fail "a revoked camera is renewed"
+expect 65 'may have none' shutterseal camera approve 101 --root "$server" --authority-key "$custodian/authority.key" --passphrase-file "$passphrase"
