@@ -146,9 +146,10 @@ static Arrival read_arrival(int incoming, const std::string& name) {
 
 static std::vector<Arrival> read_arrivals(int incoming) {
   std::vector<Arrival> arrivals;
-  for (const auto& name : list_dir(incoming, kMostRequests)) {
+  // All names are looked at: a guest who left thousands of unfinished uploads must not hide the others' requests behind them.
+  for (const auto& name : list_dir(incoming)) {
     if (!name.starts_with('.')) {
-      arrivals.push_back(read_arrival(incoming, name));
+      if (arrivals.size() < kMostRequests) arrivals.push_back(read_arrival(incoming, name));
       continue;
     }
     struct stat info {};
