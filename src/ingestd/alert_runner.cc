@@ -143,12 +143,14 @@ void Runner::fail(const Alert& alert, const std::string& reason) const { log_.er
 void Runner::start(Alert alert) {
   auto environment = environment_of(alert);
   environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"});
+  pid_t pid = -1;
   try {
-    const auto pid = SpawnOrder().run(context_.settings.alert_argv, environment);
-    running_.push_back({pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), monotonic_ms() + context_.settings.alert_timeout_ms, false, std::move(alert)});
+    pid = SpawnOrder().run(context_.settings.alert_argv, environment);
   } catch (const Error& error) {
-    fail(alert, error.what());
+    return fail(alert, error.what());
   }
+  Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  running_.push_back({pid, std::move(ended), monotonic_ms() + context_.settings.alert_timeout_ms, false, std::move(alert)});
 }
 
 void Runner::take() {

@@ -32,7 +32,7 @@ static std::string text_of(const config::Arguments& arguments) {
   const auto& operands = arguments.operands();
   if (operands.size() < 2 || operands.size() > 3) throw Error(ErrorKind::usage, "alert needs a TYPE, and may have a TEXT (see --help)");
   check_note(operands[1]);
-  const auto text = operands.size() == 3 ? operands[2] : operands[1];
+  auto text = operands.size() == 3 ? operands[2] : operands[1];
   if (text.empty() || text.size() > kLongestText || !is_utf8(text)) throw Error(ErrorKind::usage, "an alert's text is 1 to 4096 octets of UTF-8");
   return text;
 }
