@@ -233,7 +233,9 @@ void Alarms::guarded(const std::function<void()>& work) {
 void Alarms::catch_up(const ledger::Index& index) {
   const std::lock_guard guard(mutex_);
   handled_ = read_handled(context_.paths.alarms).value_or(now_ms());
-  index.events_since(handled_ + 1, [this](const ledger::Row& row) { take(row); });
+  index.events_since(handled_ + 1, [this](const ledger::Row& row) {
+    if (row.place == ledger::Place::evidence) take(row);
+  });
   flush();
   remember();
 }
