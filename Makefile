@@ -21,18 +21,19 @@ configure: configure.ac
 	autoconf
 
 # Which folder a program or a test may link is the folder table of ARCHITECTURE.md; order is the linker's.
-LIBRARIES := base config report envelope registry evidence ledger transport sandbox server uploader ingestd doctor custody pam
+LIBRARIES := base config report envelope keystore registry evidence ledger transport sandbox server uploader ingestd doctor custody pam
 LIBS_base := base
 LIBS_config := config $(LIBS_base)
 LIBS_report := report $(LIBS_base)
 LIBS_envelope := envelope $(LIBS_base)
+LIBS_keystore := keystore envelope $(LIBS_base)
 LIBS_registry := registry $(LIBS_base)
 LIBS_evidence := evidence $(LIBS_base)
 LIBS_ledger := ledger envelope $(LIBS_base)
 LIBS_transport := transport $(LIBS_base)
 LIBS_sandbox := sandbox $(LIBS_base)
 LIBS_server := server ledger evidence registry envelope $(LIBS_base)
-LIBS_uploader := uploader transport config report envelope $(LIBS_base)
+LIBS_uploader := uploader transport config report keystore envelope $(LIBS_base)
 LIBS_ingestd := ingestd sandbox server ledger evidence registry config envelope $(LIBS_base)
 LIBS_doctor := doctor transport envelope $(LIBS_base)
 LIBS_custody := custody doctor transport sandbox server ledger evidence registry config report envelope $(LIBS_base)
@@ -42,6 +43,7 @@ LIBS_pam := pam registry $(LIBS_base)
 EXTERN_base := $(FMT_LIBS)
 EXTERN_config := $(BOOST_LIBS)
 EXTERN_envelope := $(CRYPTO_LIBS)
+EXTERN_keystore := $(TSS_ESYS_LIBS) $(TSS_TCTILDR_LIBS) $(P11_KIT_LIBS)
 EXTERN_registry := $(CRYPT_LIBS)
 EXTERN_pam := $(PAM_LIBS)
 EXTERN_ledger := $(SQLITE_LIBS)
@@ -59,7 +61,7 @@ PROGRAM_FILES := $(PROGRAMS:%=$(BUILD)/bin/%)
 
 PATH_FLAGS = -DSHUTTERSEAL_VERSION='"$(VERSION)"' -DSHUTTERSEAL_SYSCONFDIR='"$(sysconfdir)"' \
   -DSHUTTERSEAL_LOCALSTATEDIR='"$(localstatedir)"' -DSHUTTERSEAL_RUNSTATEDIR='"$(runstatedir)"'
-ALL_CXXFLAGS = $(BASE_FLAGS) -I. $(CPPFLAGS) $(FMT_CFLAGS) $(CXXFLAGS) $(PATH_FLAGS) -pthread
+ALL_CXXFLAGS = $(BASE_FLAGS) -I. $(CPPFLAGS) $(FMT_CFLAGS) $(P11_KIT_CFLAGS) $(CXXFLAGS) $(PATH_FLAGS) -pthread
 ALL_LDFLAGS = $(BASE_LDFLAGS) $(LDFLAGS) -pthread
 
 sources = $(filter-out %/main.cc,$(wildcard src/$(1)/*.cc))
@@ -189,7 +191,7 @@ check-long: deps-long
 FUZZ_TARGETS := $(patsubst test/fuzz/target/%.cc,%,$(wildcard test/fuzz/target/*.cc))
 FUZZ_MAIN = $(call objects,test/fuzz/replay.cc)
 # What reads octets from outside, and no more: a sanitizer's build takes its time.
-FUZZED := $(foreach l,base config envelope registry,$(call sources,$(l))) src/transport/url.cc src/ingestd/wire.cc src/ingestd/settings.cc \
+FUZZED := $(foreach l,base config envelope registry,$(call sources,$(l))) src/transport/url.cc src/keystore/key_uri.cc src/ingestd/wire.cc src/ingestd/settings.cc \
   $(patsubst %,src/uploader/%.cc,settings chain receipt spool) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
 FUZZ_EXTERNS = $(CRYPTO_LIBS) $(CRYPT_LIBS) $(BOOST_LIBS) $(FMT_LIBS)
 $(BUILD)/lib/libfuzzed.a: $(call objects,$(FUZZED) $(wildcard test/fuzz/lib/*.cc))
@@ -228,9 +230,9 @@ soak: deps-check
 	ALL=1 sh test/fault/kill_at_each_call.sh $(BUILD)
 
 # Figures, not tests: ratios inside one run. Nothing in check depends on them.
-$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,envelope)
+$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,keystore)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,envelope)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,keystore)
 bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
 bench: deps-bench
 	$(SUBMAKE) all bench-programs test-programs

@@ -6,11 +6,13 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
 build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev libsqlite3-dev libseccomp-dev libfmt-dev
-  libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev libssh2-1-dev"
+  libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev libssh2-1-dev
+  libtss2-dev libp11-kit-dev"
 demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd
-  rsyslog logrotate curl systemd procps bsdutils valgrind strace e2fsprogs xfsprogs gcc"
+  rsyslog logrotate curl systemd procps bsdutils valgrind strace e2fsprogs xfsprogs gcc
+  swtpm libtss2-tcti-swtpm0 tpm2-tools tpm2-openssl softhsm2 opensc"
 
 bench_packages="rsync"
 fuzz_packages="clang-14 libclang-rt-14-dev python3 python3-cryptography"

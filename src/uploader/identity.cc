@@ -11,12 +11,12 @@
 
 namespace shutterseal::uploader {
 
-static constexpr std::size_t kLargestKeyFile = 16 * 1024;
+static constexpr std::size_t kLargestRequestFile = 16 * 1024;
 
 envelope::Request load_request(const Context& context) {
   if (!exists(context.request))
     throw Error(ErrorKind::config, "no keys in '" + context.paths.keys + "': run 'shutterseal-upload enrol' first");
-  auto reading = envelope::read_request_pem(read_guarded_file(context.request, kLargestKeyFile, Secrecy::trusted));
+  auto reading = envelope::read_request_pem(read_guarded_file(context.request, kLargestRequestFile, Secrecy::trusted));
   if (!reading.request) throw Error(ErrorKind::config, "'" + context.request + "' is no request: " + reading.reason);
   const auto& camera = context.settings.camera;
   if (!camera.empty() && camera != reading.request->camera.text())
@@ -53,14 +53,12 @@ Identity load_identity(const Context& context) {
 }
 
 std::unique_ptr<envelope::Sealer> make_sealer(const Context& context, const Identity& identity, const Secret& passphrase) {
-  const auto pem = read_guarded_file(context.signing_key, kLargestKeyFile, Secrecy::secret);
-  auto key = envelope::PrivateKey::from_pem(pem, passphrase, context.signing_key);
+  auto key = keystore::open_key(context.signing_key, context.settings.hardware, passphrase);
   return std::make_unique<envelope::Sealer>(std::move(key), identity.bundle.certificate.front(), identity.bundle.custodians);
 }
 
 envelope::PrivateKey open_ssh_key(const Context& context, const Secret& passphrase) {
-  const auto pem = read_guarded_file(context.ssh_key, kLargestKeyFile, Secrecy::secret);
-  return envelope::PrivateKey::from_pem(pem, passphrase, context.ssh_key);
+  return keystore::open_key(context.ssh_key, context.settings.hardware, passphrase);
 }
 
 static std::vector<std::string> login_names(const Identity& identity) {

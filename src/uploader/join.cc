@@ -22,7 +22,7 @@ namespace shutterseal::uploader {
 using transport::Outcome;
 
 static constexpr int kPollMs = 5'000;
-static constexpr std::size_t kLargestKeyFile = 16 * 1024, kLargestAnswer = envelope::kLargestBundle + 4096;
+static constexpr std::size_t kLargestAnswer = envelope::kLargestBundle + 4096;
 
 static Secret read_line(const config::Arguments& arguments) {
   const auto& operands = arguments.operands();
@@ -41,6 +41,12 @@ static envelope::Invitation read_invitation(const config::Arguments& arguments) 
   auto reading = envelope::parse_invitation(line.view());
   if (!reading.value) throw Error(ErrorKind::data, "this is no invitation: " + reading.reason);
   return std::move(*reading.value);
+}
+
+// The answer is encrypted to the signing key, and a chip's signs and does nothing else. Said before the token is shown to anybody.
+static void refuse_hardware(const Context& context) {
+  if (context.signing_key.place != keystore::KeyPlace::file)
+    throw Error(ErrorKind::config, "an invitation needs the signing key in a file, not at " + context.signing_key.text + ": use enrol and accept");
 }
 
 static void refuse_another_camera(const Context& context, const CameraId& invited) {
@@ -122,7 +128,7 @@ static std::uint64_t join(const Context& context, const envelope::Invitation& in
   const bool fresh = !exists(context.request);
   const auto passphrase = obtain_passphrase(context, fresh);
   if (fresh) make_keys(context, invitation.camera, passphrase);
-  const auto signing = envelope::PrivateKey::from_pem(read_guarded_file(context.signing_key, kLargestKeyFile, Secrecy::secret), passphrase, context.signing_key);
+  const auto signing = keystore::open_key(context.signing_key, context.settings.hardware, passphrase);
   const auto request = envelope::make_request_pem(invitation.camera, signing, load_request(context).ssh_public_key, invitation.token);
   Guest guest(context, invitation);
   const auto answer = fetch_answer(guest, envelope::name_of_request(signing.public_point(), invitation.token), request, wait_ms);
@@ -137,6 +143,7 @@ int join_command(const config::Arguments& arguments) {
   if (!wait_ms || *wait_ms > 7LL * 24 * 3600 * 1000) throw Error(ErrorKind::usage, "--wait is a time such as 10m, at most 7d");
   const auto invitation = read_invitation(arguments);
   refuse_another_camera(context, invitation.camera);
+  refuse_hardware(context);
   make_state_dirs(context);
   if (exists(context.bundle)) {
     fmt::print("camera {} is enrolled already\n", invitation.camera.text());

@@ -37,6 +37,7 @@ static constexpr Command kCommands[] = {{"enrol", enrol_command}, {"join", join_
                                         {"watch", watch_command}, {"status", status_command}, {"alert", alert_command}};
 
 static int run(int argc, char** argv) {
+  keystore::quiet_libraries();
   const auto arguments = config::parse_arguments(argc, argv, options());
   if (arguments.has("help")) {
     fmt::print("{}", config::help_text("shutterseal-upload COMMAND [OPTION...]", kSummary, options()));

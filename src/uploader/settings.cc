@@ -17,6 +17,10 @@ static void bind(config::Settings& table, UploadSettings& settings) {
   table.text("camera", settings.camera);
   table.path("capture-dir", settings.capture_dir);
   table.path("passphrase-file", settings.passphrase_file);
+  table.text("signing-key", settings.signing_key);
+  table.text("ssh-key", settings.ssh_key);
+  table.text("tpm", settings.hardware.tpm);
+  table.path("pkcs11-module", settings.hardware.pkcs11_module);
   table.path("ftp-password-file", settings.ftp_password_file);
   table.path("ftp-certificate", settings.ftp_certificate);
   table.path("ftp-key", settings.ftp_key);
@@ -69,13 +73,29 @@ static void check(UploadSettings& settings, const std::string& file) {
   if (settings.capture_dir.empty()) refuse(file, "'capture-dir' is empty");
 }
 
+static keystore::KeyUri key_uri(const std::string& file, const std::string& key, const std::string& text) {
+  auto reading = keystore::parse_key_uri(text);
+  if (!reading.uri) refuse(file, "'" + key + "' " + reading.reason);
+  return *reading.uri;
+}
+
+// One key for both would sign, as SSH, octets that a server has a hand in.
+static void check_keys(Context& context, const std::string& file) {
+  const auto& settings = context.settings;
+  context.signing_key = key_uri(file, "signing-key", settings.signing_key);
+  context.ssh_key = key_uri(file, "ssh-key", settings.ssh_key);
+  if (context.signing_key.text == context.ssh_key.text) refuse(file, "'signing-key' and 'ssh-key' are two keys");
+  const auto in = [&context](keystore::KeyPlace place) { return context.signing_key.place == place || context.ssh_key.place == place; };
+  if (in(keystore::KeyPlace::token) && settings.hardware.pkcs11_module.empty()) refuse(file, "a key at pkcs11: needs 'pkcs11-module'");
+  if (in(keystore::KeyPlace::tpm) && settings.hardware.tpm.empty()) refuse(file, "a key at handle: needs 'tpm'");
+}
+
 static void place(Context& context) {
   const auto& paths = context.paths;
   context.state = paths.state_dir + "/state";
   context.run_lock = paths.state_dir + "/run.lock";
   context.chain_lock = paths.state_dir + "/chain.lock";
-  context.signing_key = paths.keys + "/signing.key";
-  context.ssh_key = paths.keys + "/ssh.key";
+  context.enrolling = paths.keys + "/enrolling";
   context.request = paths.keys + "/request.pem";
   context.bundle = paths.keys + "/bundle.p7m";
   context.renewed = paths.keys + "/certificate.pem";
@@ -87,12 +107,15 @@ Context load_context(const config::Arguments& arguments) {
   context.paths = camera_paths(arguments.get("root"));
   context.settings.capture_dir = context.paths.capture;
   context.settings.ftp_password_file = context.paths.keys + "/ftp-password";
+  context.settings.signing_key = "file:" + context.paths.keys + "/signing.key";
+  context.settings.ssh_key = "file:" + context.paths.keys + "/ssh.key";
   place(context);
   config::Settings table;
   bind(table, context.settings);
   const auto file = arguments.get("config", context.paths.config);
   table.read(file, !arguments.has("config"));
   check(context.settings, file);
+  check_keys(context, file);
   if (arguments.has("passphrase-file")) context.settings.passphrase_file = arguments.get("passphrase-file");
   return context;
 }
@@ -106,6 +129,17 @@ std::string dump_settings(const Context& context) {
 
 Secret obtain_passphrase(const Context& context, bool confirm) {
   return obtain_secret(context.settings.passphrase_file, "shutterseal-passphrase", "passphrase of this camera's keys", confirm);
+}
+
+std::vector<std::string> key_warnings(const Context& context) {
+  const auto is_file = [](const keystore::KeyUri& uri) { return uri.place == keystore::KeyPlace::file; };
+  const char* what = is_file(context.signing_key) && is_file(context.ssh_key) ? "both keys are files"
+                     : is_file(context.signing_key)                           ? "the signing key is a file"
+                     : is_file(context.ssh_key)                               ? "the SSH key is a file"
+                                                                              : nullptr;
+  if (!what) return {};
+  return {std::string(what) + ": whoever copies this disk and learns the passphrase, from the same disk or from memory, can be this camera until it is "
+                              "revoked; a key in a TPM or token (see 'signing-key', 'ssh-key') cannot be copied"};
 }
 
 void make_state_dirs(const Context& context) {

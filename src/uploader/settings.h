@@ -10,6 +10,7 @@
 #include "src/base/paths.h"
 #include "src/base/secret.h"
 #include "src/config/arguments.h"
+#include "src/keystore/keystore.h"
 
 namespace shutterseal::uploader {
 
@@ -26,6 +27,8 @@ struct UploadSettings {
   std::string camera;  // optional: a guard against the wrong state directory; the identity comes from the keys
   std::string capture_dir;
   std::string passphrase_file;
+  std::string signing_key, ssh_key;  // key URIs
+  keystore::Hardware hardware{"device:/dev/tpmrm0", {}};
   std::string ftp_password_file, ftp_certificate, ftp_key;  // for servers at ftps:// alone
   std::string keep_text = "none";
   Keep keep;
@@ -52,7 +55,8 @@ struct Context {
   std::string state;       // state_dir/state
   std::string run_lock;    // one `run` or `watch` at a time
   std::string chain_lock;  // held only while sealing, so that an event can be sealed beside them
-  std::string signing_key, ssh_key, request, bundle, authority, renewed;  // below keys/
+  keystore::KeyUri signing_key, ssh_key;
+  std::string enrolling, request, bundle, authority, renewed;  // below keys/
 };
 
 // Error config for a bad value; Error no_input when a --config FILE is missing (the default file may be).
@@ -61,6 +65,8 @@ struct Context {
 // "none", a span ("7d") or a size ("1G"); a number without a unit is refused, because it could be either.
 [[nodiscard]] std::optional<Keep> parse_keep(std::string_view text);
 [[nodiscard]] Secret obtain_passphrase(const Context& context, bool confirm);
+// What whoever takes this camera's disk gets with these keys, a line each; nothing when both are in hardware.
+[[nodiscard]] std::vector<std::string> key_warnings(const Context& context);
 // The state directories, made when missing.
 void make_state_dirs(const Context& context);
 

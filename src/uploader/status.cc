@@ -54,6 +54,8 @@ int status_command(const config::Arguments& arguments) {
   report::Json json{{"camera", identity.camera().text()}, {"bundle_serial", identity.bundle.serial},
                     {"certificate_expires", rfc3339(certificate.not_after)},
                     {"certificate_days_left", (certificate.not_after - now_ms()) / (24LL * 3600 * 1000)}};
+  json["signing_key"] = context.signing_key.text;
+  json["ssh_key"] = context.ssh_key.text;
   add_spool(json, context);
   add_link(json, context);
   if (arguments.has("json")) {
@@ -63,6 +65,7 @@ int status_command(const config::Arguments& arguments) {
   for (const auto& [key, value] : json.items())
     fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : report::to_text(value));
   if (now_ms() < certificate.not_before) fmt::print("warning: this camera's clock is before its certificate begins: {}\n", rfc3339(certificate.not_before));
+  for (const auto& warning : key_warnings(context)) fmt::print("warning: {}\n", warning);
   if (identity.bundle.custodians.size() == 1) fmt::print("warning: one custodian alone can open these pictures\n");
   return 0;
 }

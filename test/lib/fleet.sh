@@ -9,14 +9,3 @@ incoming() { echo "$server/srv/shutterseal/drop/cam-$1/incoming"; }
 configure() { printf '%s\n' 'free-least = 0' "$@" > "$server/etc/shutterseal/ingestd.conf"; }
 stored_of() { find "$evidence/cam-$1" -name '*.p7m' 2> /dev/null | wc -l; }
 said() { grep -c -- "$1" "$world/ingestd.log" || true; }
-
-# wait_until SECONDS WHAT COMMAND...: a generous cap, not a measure.
-wait_until() {
-  left=$(($1 * 20)) what=$2
-  shift 2
-  until "$@"; do
-    left=$((left - 1))
-    [ $left -gt 0 ] || fail "$what"
-    sleep 0.05
-  done
-}

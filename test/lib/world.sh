@@ -55,6 +55,17 @@ expect() {
   grep -q -- "$pattern" "$world/said" || { cat "$world/said"; fail "'$*' did not say '$pattern'"; }
 }
 
+# wait_until SECONDS WHAT COMMAND...: a generous cap, not a measure.
+wait_until() {
+  left=$(($1 * 20)) what=$2
+  shift 2
+  until "$@"; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || fail "$what"
+    sleep 0.05
+  done
+}
+
 make_server() {
   (umask 077 && openssl rand -hex 16 > "$passphrase")
   start_sshd "$world/sshd"
