@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "src/base/error.h"
@@ -25,10 +26,23 @@ void wipe(void* memory, std::size_t size) noexcept {
   if (size != 0) ::explicit_bzero(memory, size);
 }
 
+void* allocate_guarded(std::size_t size) {
+  auto* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  // Best effort: without CAP_IPC_LOCK the limit may be zero, and no passphrase at all would be worse.
+  static_cast<void>(::mlock(memory, size));
+  static_cast<void>(::madvise(memory, size, MADV_DONTDUMP));
+  static_cast<void>(::madvise(memory, size, MADV_WIPEONFORK));
+  return memory;
+}
+
+void free_guarded(void* memory, std::size_t size) noexcept {
+  wipe(memory, size);
+  ::munmap(memory, size);
+}
+
 Secret::Secret(std::string_view text) {
   octets_.reserve(text.size() + 1);
-  // Best effort: without CAP_IPC_LOCK the limit may be zero, and no passphrase at all would be worse.
-  static_cast<void>(::mlock(octets_.data(), octets_.capacity()));
   octets_.assign(text.begin(), text.end());
   octets_.push_back(0);
   octets_.pop_back();
@@ -37,21 +51,8 @@ Secret::Secret(std::string_view text) {
 Secret::Secret(Secret&& other) noexcept : octets_(std::exchange(other.octets_, {})) {}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
-  if (this != &other) {
-    clear();
-    octets_ = std::exchange(other.octets_, {});
-  }
+  if (this != &other) octets_ = std::exchange(other.octets_, {});
   return *this;
-}
-
-Secret::~Secret() { clear(); }
-
-void Secret::clear() noexcept {
-  if (octets_.capacity() == 0) return;
-  octets_.resize(octets_.capacity());
-  wipe(octets_.data(), octets_.size());
-  static_cast<void>(::munlock(octets_.data(), octets_.size()));
-  octets_.clear();
 }
 
 const char* Secret::c_str() const noexcept { return octets_.empty() ? "" : reinterpret_cast<const char*>(octets_.data()); }
