@@ -86,6 +86,21 @@ kill $watch
 wait $watch || fail "watch ended with $?"
 all_pictures_are_evidence
 
+# A TPM that is away at a login: that is said, and not taken for a refusal by the server.
+configure_camera 104 "ssh-key = handle:0x81000030" "tpm = $tcti"
+make_camera 104
+shutterseal-upload watch --root "$(camera_root 104)" --passphrase-file "$passphrase" 2> "$world/watch.log" &
+watch=$!
+wait_until 60 "watch does not start" grep -q started "$world/watch.log"
+stop_tpm
+take_pictures 104 1
+wait_until 60 "watch does not say why it cannot log in" grep -q 'the SSH key did not sign: no TPM answers' "$world/watch.log"
+start_tpm
+has_nine() { [ "$(envelopes "$evidence")" -eq 9 ]; }
+wait_until 60 "watch does not log in again" has_nine
+kill $watch
+wait $watch || fail "watch ended with $?"
+
 # An enrolment that was cut before its request goes on with the keys that it made; any other key stays untouched and unused.
 root=$(camera_root 103)
 configure_camera 103 "signing-key = handle:0x81000020" "ssh-key = handle:0x81000021" "tpm = $tcti"
