@@ -73,6 +73,12 @@ expect 78 'are two keys' shutterseal-upload -t --root "$(camera_root 104)"
 configure_camera 104 "ssh-key = pkcs11:token=cam;object=a"
 expect 78 'pkcs11-module' shutterseal-upload -t --root "$(camera_root 104)"
 
+# An invitation's answer is encrypted to the signing key, which a chip will not open: said before anything is made or shown.
+on_token 105
+shutterseal camera invite 105 --root "$server" --out "$world/line"
+expect 78 'needs the signing key in a file' shutterseal-upload join "$world/line" --root "$(camera_root 105)" --passphrase-file "$passphrase"
+[ ! -e "$(camera_root 105)/var" ] || fail "a refused invitation left something on the camera"
+
 on_token 101
 upload 101
 all_pictures_are_evidence
