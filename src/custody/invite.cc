@@ -1,35 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// camera invite, withdraw: who may enrol by one line. camera approve --invited: what came of it. The token counts here, when the certificate is made,
-// and not at the login: a cut link costs nobody his invitation.
-#include <fcntl.h>
+// camera invite, withdraw: who may enrol by one line.
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
-#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
-#include "src/custody/confined.h"
-#include "src/custody/enrolment.h"
 #include "src/custody/files.h"
 #include "src/custody/invitations.h"
-#include "src/custody/progress.h"
 #include "src/envelope/invitation.h"
-#include "src/report/json.h"
-#include "src/server/trust.h"
 
 namespace shutterseal::custody {
 
 static constexpr std::int64_t kLongestLife = 30 * kDay;
 static constexpr std::size_t kLargestList = 64 * 1024 * 1024;
-static constexpr TimeMs kFetchTime = 7 * kDay;      // an enrolled camera's, for its answer
-static constexpr TimeMs kUnfinished = 1 * kDay;     // then a cut upload is taken away
-static constexpr std::size_t kMostRequests = 20'000;  // looked at in a call; more stay for the next
 
 // ---- invite -----------------------------------------------------------------------------------------------------------------------------
 
@@ -117,186 +104,6 @@ static int withdraw_command(const config::Arguments& arguments) {
   }
   fmt::print("the invitation of camera {} is withdrawn{}\n", id.text(), camera ? ", and the camera is suspended" : "");
   return 0;
-}
-
-// ---- what came ----------------------------------------------------------------------------------------------------------------------------
-
-struct Arrival {
-  std::string file;  // its name in incoming/
-  TimeMs at = 0;     // by the server's clock: setting a file's time is not among what sshd allows
-  std::optional<envelope::Request> request;
-  const char* refused = nullptr;
-};
-
-// Before any key is opened: each is read in a child.
-static Arrival read_arrival(int incoming, const std::string& name) {
-  const auto file = open_hostile(incoming, name);
-  Arrival arrival{name, mtime_ms(file.info), std::nullopt, nullptr};
-  if (file.problem != HostileProblem::none) {
-    arrival.refused = "not-a-file";
-  } else if (file.info.st_size > static_cast<off_t>(envelope::kLargestRequest)) {
-    arrival.refused = "too-large";
-  } else {
-    auto reading = read_request_confined(read_fd(file.fd.get(), name, envelope::kLargestRequest));
-    if (reading.request && name == envelope::name_of_request(reading.request->signing_key, reading.request->challenge)) arrival.request = std::move(reading.request);
-    else arrival.refused = "malformed";
-  }
-  return arrival;
-}
-
-static std::vector<Arrival> read_arrivals(int incoming) {
-  std::vector<Arrival> arrivals;
-  // All names are looked at: a guest who left thousands of unfinished uploads must not hide the others' requests behind them.
-  for (const auto& name : list_dir(incoming)) {
-    if (!name.starts_with('.')) {
-      if (arrivals.size() < kMostRequests) arrivals.push_back(read_arrival(incoming, name));
-      continue;
-    }
-    struct stat info {};
-    if (::fstatat(incoming, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) && now_ms() - mtime_ms(info) > kUnfinished) unlink_at(incoming, name);
-  }
-  std::sort(arrivals.begin(), arrivals.end(), [](const Arrival& a, const Arrival& b) { return std::tie(a.at, a.file) < std::tie(b.at, b.file); });
-  return arrivals;
-}
-
-// What is decided of one request, from the invitation whose token it carries. `again`: enrolled before, by the same key: the answer was lost.
-struct Decision {
-  const Invited* invited = nullptr;
-  const char* refused = nullptr;
-  bool again = false;
-};
-
-static Digest key_hash(const envelope::Request& request) { return envelope::sha256(request.signing_key); }
-
-static Decision decide(const Arrival& arrival, const std::vector<Invited>& all, const registry::Registry& registry) {
-  if (arrival.refused) return {nullptr, arrival.refused};
-  const auto& request = *arrival.request;
-  const auto hash = envelope::token_hash(request.challenge);
-  const auto known = std::find_if(all.begin(), all.end(), [&](const Invited& one) { return one.token == hash; });
-  if (known == all.end()) return {nullptr, "unknown-token"};
-  if (known->id != request.camera) return {&*known, "other-id"};
-  const auto camera = registry.find(request.camera);
-  // The registry has the last word: a call that was cut after it enrolled may not have noted that the token is used.
-  if (camera) {
-    const bool same = camera->state == registry::State::active && server::newest_certificates(registry, request.camera).certified.point == request.signing_key;
-    return {&*known, same ? nullptr : "used", same};
-  }
-  if (known->used_by) return {&*known, "used"};
-  if (arrival.at > known->until) return {&*known, "late"};
-  return {&*known, nullptr};
-}
-
-// To the terminal, and to syslog for fail2ban; who is named is the camera whose token was misused, never one that a stranger chose.
-class Told {
- public:
-  explicit Told(bool private_tree) : terminal_(kProgram, true, LogLevel::info) {
-    if (!private_tree) syslog_.emplace(kProgram, false, LogLevel::info);
-  }
-  void refused(const Decision& decision, const Arrival& arrival) const {
-    auto line = LogLine("invitation-refused").field("camera", decision.invited ? decision.invited->id.text() : "-").field("reason", decision.refused);
-    line.untrusted("for", arrival.request ? arrival.request->camera.text() : "");
-    write(LogLevel::warning, line);
-  }
-  void write(LogLevel level, const LogLine& line) const {
-    terminal_.write(level, line.text());
-    if (syslog_) syslog_->write(level, line.text());
-  }
-
- private:
-  Log terminal_;
-  std::optional<Log> syslog_;
-};
-
-// ---- approve --invited ----------------------------------------------------------------------------------------------------------------------
-
-struct Guest {
-  Arrival arrival;
-  Invited invited;
-  bool again = false;
-};
-
-// Registry, answer, request: cut anywhere, the next call finds the camera enrolled by the same key and gives it its answer again.
-static void welcome(const ServerPaths& paths, Enrolment& enrolment, const Guest& guest) {
-  const auto& request = *guest.arrival.request;
-  const auto bundle = guest.again ? enrolment.bundle_again(request.camera) : enrolment.admit(enrolment.check(request.camera, request, ""));
-  replace_file(paths.enrol_drop + "/answers/" + guest.arrival.file, envelope::encrypt_answer(bundle.octets, request.signing_key, request.challenge), 0640);
-  unlink_at(open_dir(paths.enrol_drop + "/incoming").get(), guest.arrival.file);
-}
-
-static std::vector<Guest> sort_out(std::vector<Arrival> arrivals, const Invitations& invitations, const registry::Registry& registry, const Told& told, int incoming) {
-  const auto all = invitations.all();
-  std::vector<Guest> guests;
-  std::set<CameraId> taken;
-  for (auto& arrival : arrivals) {
-    auto decision = decide(arrival, all, registry);
-    if (!decision.refused && !taken.insert(decision.invited->id).second) decision.refused = "used";  // by one that came earlier
-    if (decision.refused) {
-      told.refused(decision, arrival);
-      unlink_at(incoming, arrival.file);
-    } else {
-      guests.push_back({std::move(arrival), *decision.invited, decision.again});
-    }
-  }
-  return guests;
-}
-
-static int list_guests(const config::Arguments& arguments, const std::vector<Guest>& guests) {
-  for (const auto& guest : guests) {
-    if (arguments.has("json")) fmt::print("{}\n", report::to_text(report::Json{{"camera", guest.invited.id.text()}, {"arrived", rfc3339(guest.arrival.at)}}));
-    else fmt::print("{:<28} {}\n", guest.invited.id.text(), rfc3339(guest.arrival.at));
-  }
-  return 0;
-}
-
-static void forget_old_answers(const ServerPaths& paths) {
-  const auto answers = open_dir(paths.enrol_drop + "/answers");
-  for (const auto& name : list_dir(answers.get())) {
-    struct stat info {};
-    if (::fstatat(answers.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && now_ms() - mtime_ms(info) > kFetchTime) unlink_at(answers.get(), name);
-  }
-}
-
-// The time for fetching the answer is given before, since a camera that was enrolled and cannot log in to learn it would be half enrolled; that the
-// token is used is noted after, since until then the registry says it.
-static int welcome_all(const config::Arguments& arguments, const ServerPaths& paths, const std::vector<Guest>& guests, const Invitations& invitations, const Told& told) {
-  Enrolment enrolment(arguments);
-  std::vector<Invited> notes;
-  for (const auto& guest : guests) {
-    notes.push_back(guest.invited);
-    notes.back().login_until = now_ms() + kFetchTime;
-  }
-  invitations.put(notes);
-  int status = 0;
-  for (std::size_t i = 0; i < guests.size(); ++i) {
-    const auto id = guests[i].invited.id.text();
-    try {
-      welcome(paths, enrolment, guests[i]);
-      notes[i].used_by = key_hash(*guests[i].arrival.request);
-      told.write(LogLevel::info, LogLine("enrolled").field("camera", id));
-    } catch (const Error& error) {
-      told.write(LogLevel::error, LogLine("trouble").field("camera", id).sentence("reason", error.what()));
-      status = exit_code(error.kind());
-      // Such a request can never become a camera: its keys are another's.
-      if (error.kind() == ErrorKind::data) unlink_at(open_dir(paths.enrol_drop + "/incoming").get(), guests[i].arrival.file);
-    }
-  }
-  invitations.put(notes);
-  return status;
-}
-
-int approve_invited(const config::Arguments& arguments) {
-  if (arguments.operands().size() != 2 || arguments.has("certificate")) throw Error(ErrorKind::usage, "--invited takes neither ids nor --certificate: it enrols all who came");
-  const auto paths = paths_of(arguments);
-  const bool private_tree = is_private_tree(arguments);
-  const Told told(private_tree);
-  const Invitations invitations(paths, private_tree);
-  const registry::Registry registry(paths.cameras);
-  const auto incoming = open_dir(paths.enrol_drop + "/incoming");
-  auto guests = sort_out(read_arrivals(incoming.get()), invitations, registry, told, incoming.get());
-  if (!arguments.has("authority-key")) return list_guests(arguments, guests);
-  forget_old_answers(paths);
-  if (guests.empty()) return 0;
-  return welcome_all(arguments, paths, guests, invitations, told);
 }
 
 std::vector<Command> invitation_commands() {
