@@ -87,17 +87,19 @@ wait $watch || fail "watch ended with $?"
 all_pictures_are_evidence
 
 # A TPM that is away at a login: that is said, and not taken for a refusal by the server.
-configure_camera 104 "ssh-key = handle:0x81000030" "tpm = $tcti"
+configure_camera 104 "ssh-key = handle:0x81000030" "tpm = $tcti" "idle-close = 0ms"
 make_camera 104
 shutterseal-upload watch --root "$(camera_root 104)" --passphrase-file "$passphrase" 2> "$world/watch.log" &
 watch=$!
-wait_until 60 "watch does not start" grep -q started "$world/watch.log"
+take_pictures 104 1
+has_nine() { [ "$(envelopes "$evidence")" -eq 9 ] && [ "$(waiting 104)" -eq 0 ]; }
+has_ten() { [ "$(envelopes "$evidence")" -eq 10 ]; }
+wait_until 60 "watch sends nothing" has_nine
 stop_tpm
 take_pictures 104 1
 wait_until 60 "watch does not say why it cannot log in" grep -q 'the SSH key did not sign: no TPM answers' "$world/watch.log"
 start_tpm
-has_nine() { [ "$(envelopes "$evidence")" -eq 9 ]; }
-wait_until 60 "watch does not log in again" has_nine
+wait_until 60 "watch does not log in again" has_ten
 kill $watch
 wait $watch || fail "watch ended with $?"
 
