@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/custody/bundle.h"
 #include "src/custody/commands.h"
@@ -44,12 +47,31 @@ static std::string blob_of(const envelope::Request& request) {
   return request.ssh_public_key.substr(space + 1);
 }
 
+// One camera's damaged file is named and stops nobody else's enrolment.
+static void try_to_read(const CameraId& id, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    Log(kProgram, true, LogLevel::info).error(LogLine("trouble").field("camera", id.text()).sentence("reason", error.what()));
+  }
+}
+
+// SECURITY: a key is taken as soon as it can be read, whether its certificate counts, is too open or is another's: what is refused too much here costs
+// one enrolment.
 KnownKeys::KnownKeys(const registry::Registry& registry) {
   for (const auto& id : registry.list()) {
-    const auto line = registry.authorized_key(id);
-    for (const auto word : split(line, ' '))
-      if (word.starts_with("AAAA")) ssh_.emplace(word, id);
-    for (const auto& signer : server::camera_signers(registry, id)) signing_.emplace(signer.key.point, id);
+    try_to_read(id, [&] {
+      const auto line = registry.authorized_key(id);
+      for (const auto word : split(line, ' '))
+        if (word.starts_with("AAAA")) ssh_.emplace(word, id);
+    });
+    std::vector<std::string> names;
+    try_to_read(id, [&] { names = list_dir(open_dir(registry.signing_folder(id)).get()); });
+    for (const auto& name : names) {
+      if (!name.ends_with(".pem") || name.starts_with('.')) continue;
+      const auto path = registry.signing_folder(id) + "/" + name;
+      try_to_read(id, [&] { signing_.emplace(envelope::Certificate::from_pem(read_file(path, kLargestPem), path).point, id); });
+    }
   }
 }
 
@@ -86,11 +108,12 @@ static void check_certificate(const envelope::Certificate& certificate, const en
 }
 
 Enrolment::Enrolment(const config::Arguments& arguments)
-    : arguments_(arguments), paths_(paths_of(arguments)), registry_(paths_.cameras), authority_(arguments, read_certificate(paths_.authority)), known_(registry_) {}
+    : arguments_(arguments), paths_(paths_of(arguments)), registry_(paths_.cameras), authority_(arguments, read_certificate(paths_.authority)) {}
 
 Enrolment::Checked Enrolment::check(const CameraId& id, envelope::Request request, const std::string& file) {
   if (registry_.find(id)) throw Error(ErrorKind::cannot_create, "camera " + id.text() + " is enrolled already");
-  known_.take(request);
+  if (!known_) known_.emplace(registry_);
+  known_->take(request);
   auto certificate = file.empty() ? authority_.certify(arguments_, request) : read_certificate(file);
   if (!file.empty()) check_certificate(certificate, request, authority_, file);
   return {std::move(request), std::move(certificate)};

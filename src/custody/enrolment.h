@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "src/custody/authority.h"
@@ -43,7 +44,7 @@ class Enrolment {
   ServerPaths paths_;
   registry::Registry registry_;
   Authority authority_;
-  KnownKeys known_;
+  std::optional<KnownKeys> known_;  // read at the first check, behind every question to a person: who was enrolled meanwhile is known
 };
 
 }  // namespace shutterseal::custody

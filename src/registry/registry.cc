@@ -204,7 +204,7 @@ std::vector<CameraId> Registry::list() const {
 }
 
 std::vector<GuardedFile> Registry::signing_certificates(const CameraId& id) const {
-  return read_guarded_files(folder_of(dir_, id) + "/signing", ".pem", kLargestPem);
+  return read_guarded_files(signing_folder(id), ".pem", kLargestPem);
 }
 
 std::string Registry::authorized_key(const CameraId& id) const {

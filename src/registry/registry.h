@@ -61,7 +61,8 @@ class Registry {
   [[nodiscard]] std::vector<CameraId> list() const;  // sorted; folders whose name is no cam-ID are skipped
   // The authority's certificate, as init and a copy of the whole configuration leave it: beside the registry.
   [[nodiscard]] std::string authority_file() const { return dir_ + "/../authority.pem"; }
-  // The PEM files of signing/, each at most 16 KiB, in name order.
+  [[nodiscard]] std::string signing_folder(const CameraId& id) const { return dir_ + "/" + id.account() + "/signing"; }
+  // Its PEM files, each at most 16 KiB, in name order.
   [[nodiscard]] std::vector<GuardedFile> signing_certificates(const CameraId& id) const;
   [[nodiscard]] std::string authorized_key(const CameraId& id) const;  // the file's text; empty when missing
   [[nodiscard]] std::string password_hash(const CameraId& id) const;   // crypt(3)'s; empty when the camera has no password

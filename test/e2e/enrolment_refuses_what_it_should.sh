@@ -15,3 +15,16 @@ expect 66 'missing.pem' add 104 "$world/missing.pem"
 expect 73 'exist' shutterseal-upload enrol --root "$(camera_root 101)" --camera 101 --passphrase-file "$passphrase"
 expect 73 'exist' shutterseal keys "$custodian" --passphrase-file "$passphrase"
 expect 67 '999' shutterseal camera show 999 --root "$server"
+
+# A key is taken where its certificate does not count, too. One that nobody can read is named, and stops no other camera.
+cameras=$server/etc/shutterseal/cameras
+mv "$cameras/cam-101" "$cameras/cam-106"
+expect 65 'the SSH key is that of camera 106' add 101 "$request"
+: > "$cameras/cam-106/authorized_keys"
+expect 65 'the signing key is that of camera 106' add 101 "$request"
+signing=$(find "$cameras/cam-106/signing" -name '*.pem')
+chmod 666 "$signing"
+expect 65 'the signing key is that of camera 106' add 101 "$request"
+echo rubbish > "$signing"
+expect 0 "trouble camera=106 reason=.*$(basename "$signing")" add 101 "$request"
+expect 0 'active' shutterseal camera show 101 --root "$server"
