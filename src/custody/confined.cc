@@ -15,6 +15,7 @@
 
 #include "src/base/error.h"
 #include "src/base/fd.h"
+#include "src/base/text.h"
 #include "src/sandbox/sandbox.h"
 
 namespace shutterseal::custody {
@@ -75,7 +76,7 @@ static envelope::RequestReading from_record(const Record& record) {
   ::_exit(status);
 }
 
-envelope::RequestReading read_request_confined(ByteView pem) {
+envelope::RequestReading read_request_confined(ByteView pem, const std::string& name) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("cannot start", "a reader");
   const Fd ours(ends[0]);
@@ -92,7 +93,8 @@ envelope::RequestReading read_request_confined(ByteView pem) {
   ::kill(child, SIGKILL);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return spoke ? from_record(record) : envelope::RequestReading{std::nullopt, "its reader gave no answer"};
+  if (!spoke) throw Error(ErrorKind::temporary, "the reader of '" + escape_untrusted(name, kLongestSubject) + "' gave no answer");
+  return from_record(record);
 }
 
 }  // namespace shutterseal::custody

@@ -9,7 +9,8 @@
 
 namespace shutterseal::custody {
 
-// Call it before any private key is opened: the child has the memory of its parent. A reader that dies or says nothing has refused.
-[[nodiscard]] envelope::RequestReading read_request_confined(ByteView pem);
+// Call it before any private key is opened: the child has the memory of its parent. Error temporary, with `name`: no answer came. A reader that was
+// killed for want of memory, or is late on a busy host, says nothing about what it was given.
+[[nodiscard]] envelope::RequestReading read_request_confined(ByteView pem, const std::string& name);
 
 }  // namespace shutterseal::custody

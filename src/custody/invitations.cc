@@ -10,6 +10,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/key_value.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/custody/files.h"
 #include "src/custody/places.h"
@@ -21,7 +22,8 @@ static constexpr TimeMs kRemembered = 30 * kDay;  // so that a token that comes 
 static constexpr std::size_t kLargestRecord = 4096;
 static constexpr std::size_t kGroup = 256;  // each is an open file until the group is committed
 
-static void make_places(const ServerPaths& paths, bool private_tree) {
+void Invitations::make_places(const ServerPaths& paths, bool private_tree) {
+  if (!exists(paths.authority)) throw Error(ErrorKind::config, "there is no server here: run 'shutterseal init' first");
   const auto account = private_tree ? server_owners(true).daemon : ensure_enrol_account();
   for (const auto& place : enrol_places(paths, account)) {
     if (place.type == S_IFREG && !exists(place.path)) replace_file(place.path, {}, place.mode);
@@ -30,9 +32,13 @@ static void make_places(const ServerPaths& paths, bool private_tree) {
 }
 
 Invitations::Invitations(const ServerPaths& paths, bool private_tree) : paths_(paths), private_tree_(private_tree) {
-  if (!exists(paths.authority)) throw Error(ErrorKind::config, "there is no server here: run 'shutterseal init' first");
   make_places(paths, private_tree);
   lock_ = FileLock::wait(paths.invitations + "/.lock");
+  const Log log(kProgram, true, LogLevel::info);
+  static_cast<void>(read_all([&log](const std::string& account, const Error& error) {
+    const auto id = CameraId::from_account(account);
+    log.error(LogLine("trouble").field("camera", id ? id->text() : "-").sentence("reason", error.what()));
+  }));
 }
 
 // ---- one file -----------------------------------------------------------------------------------------------------------------------
@@ -60,15 +66,32 @@ static Invited parse_record(const CameraId& id, std::string_view text, const std
   return {id, *token, ssh_key, *until, *login_until, used_by};
 }
 
-std::vector<Invited> Invitations::all() const {
+std::optional<Invited> Invitations::find(const CameraId& id) const {
+  const auto file = file_of(id);
+  if (!exists(file)) return std::nullopt;
+  return parse_record(id, as_text(read_guarded_file(file, kLargestRecord, Secrecy::trusted)), file);
+}
+
+std::vector<Invited> Invitations::read_all(const std::function<void(const std::string& account, const Error&)>& damaged) const {
+  static constexpr std::string_view kSuffix = ".conf";
   std::vector<Invited> found;
-  for (const auto& file : read_guarded_files(paths_.invitations, ".conf", kLargestRecord)) {
-    const auto name = file.path.substr(file.path.rfind('/') + 1);
-    const auto id = CameraId::from_account(name.substr(0, name.size() - 5));
-    if (!id) throw Error(ErrorKind::config, "'" + file.path + "' is named after no camera");
-    found.push_back(parse_record(*id, as_text(file.content), file.path));
+  for (const auto& name : list_dir(open_dir(paths_.invitations).get())) {
+    if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;
+    const auto account = name.substr(0, name.size() - kSuffix.size());
+    try {
+      const auto id = CameraId::from_account(account);
+      if (!id) throw Error(ErrorKind::config, "'" + escape_untrusted(paths_.invitations + "/" + name, kLongestSubject) + "' is named after no camera");
+      if (auto one = find(*id)) found.push_back(std::move(*one));
+    } catch (const Error& error) {
+      damaged(account, error);
+    }
   }
+  std::sort(found.begin(), found.end(), [](const Invited& a, const Invited& b) { return a.id < b.id; });
   return found;
+}
+
+std::vector<Invited> Invitations::all() const {
+  return read_all([](const std::string&, const Error&) {});
 }
 
 // ---- changes ----------------------------------------------------------------------------------------------------------------------------
@@ -92,9 +115,14 @@ void Invitations::put(const std::vector<Invited>& some) const {
   write_keys();
 }
 
-void Invitations::withdraw(const CameraId& id) const {
-  unlink_at(open_dir(paths_.invitations).get(), id.account() + ".conf");
+// Synced before the key goes: after a power cut the next writing of the keys must not bring it back.
+bool Invitations::withdraw(const CameraId& id) const {
+  const bool invited = exists(file_of(id));
+  const auto folder = open_dir(paths_.invitations);
+  unlink_at(folder.get(), id.account() + ".conf");
+  sync_dir(folder.get(), paths_.invitations);
   write_keys();
+  return invited;
 }
 
 // sshd itself turns away who comes late.

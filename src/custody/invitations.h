@@ -3,10 +3,12 @@
 // SECURITY: the token itself is not kept, so that who reads these files can neither log in nor enrol.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/paths.h"
 #include "src/base/time.h"
@@ -27,16 +29,23 @@ struct Invited {
 
 class Invitations {
  public:
-  // Makes account and folders when they are missing, and keeps other commands out while it lives.
+  // Account and folders, when they are missing.
+  static void make_places(const ServerPaths& paths, bool private_tree);
+  // The same, and keeps other commands out while it lives: nothing that waits for a person may be done meanwhile, or a withdrawal would wait, too.
+  // Damaged files are named on standard error.
   Invitations(const ServerPaths& paths, bool private_tree);
+  // But those whose file is damaged: they let nobody in, and stop nobody else.
   [[nodiscard]] std::vector<Invited> all() const;
+  // Error config, permission or the like names the file when it is damaged.
+  [[nodiscard]] std::optional<Invited> find(const CameraId& id) const;
   // Replaces those of the same ids, forgets those that ended long ago, and makes authorized_keys anew. All or, cut in between, some: the next call
   // makes authorized_keys of what is there.
   void put(const std::vector<Invited>& some) const;
-  void withdraw(const CameraId& id) const;
+  bool withdraw(const CameraId& id) const;  // whether there was one, whatever its file holds
 
  private:
   [[nodiscard]] std::string file_of(const CameraId& id) const { return paths_.invitations + "/" + id.account() + ".conf"; }
+  [[nodiscard]] std::vector<Invited> read_all(const std::function<void(const std::string& account, const Error&)>& damaged) const;
   void write_keys() const;
   const ServerPaths& paths_;
   bool private_tree_;

@@ -83,26 +83,44 @@ static int invite_command(const config::Arguments& arguments) {
   return 0;
 }
 
-// A camera that was enrolled by it is suspended: of two that knew one token nobody can say which is the right one, until a person has looked.
-static int withdraw_command(const config::Arguments& arguments) {
-  const auto id = camera_id(arguments.operands()[2]);
-  const auto paths = paths_of(arguments);
-  const Invitations invitations(paths, is_private_tree(arguments));
-  const registry::Registry registry(paths.cameras);
-  const auto all = invitations.all();
-  const bool invited = std::any_of(all.begin(), all.end(), [&](const Invited& one) { return one.id == id; });
-  const auto camera = registry.find(id);
-  if (!invited && !camera) throw Error(ErrorKind::unknown, "camera " + id.text() + " is neither invited nor enrolled");
-  invitations.withdraw(id);
-  if (camera && camera->state == registry::State::active) {
-    static_cast<void>(registry.update(id, [](registry::Camera& one) {
+// What the camera is then; empty: not enrolled.
+static std::string suspend(const config::Arguments& arguments, const registry::Registry& registry, const CameraId& id) {
+  auto camera = registry.find(id);
+  if (!camera) return {};
+  if (camera->state == registry::State::active) {
+    camera = registry.update(id, [](registry::Camera& one) {
       if (one.state != registry::State::active) return;
       one.state = registry::State::suspended;
       one.reason = "its invitation was withdrawn";
-    }));
-    if (!is_private_tree(arguments)) end_sessions(id);
+    });
   }
-  fmt::print("the invitation of camera {} is withdrawn{}\n", id.text(), camera ? ", and the camera is suspended" : "");
+  if (camera->state == registry::State::suspended && !is_private_tree(arguments)) end_sessions(id);
+  return std::string(registry::state_name(camera->state));
+}
+
+// A camera that was enrolled by it is suspended: of two that knew one token nobody can say which is the right one, until a person has looked. First
+// of all, before anything that may wait or fail; and again when nobody else enrols, because it may have been enrolled meanwhile.
+static int withdraw_command(const config::Arguments& arguments) {
+  const auto id = camera_id(arguments.operands()[2]);
+  const auto paths = paths_of(arguments);
+  const registry::Registry registry(paths.cameras);
+  std::string state;
+  std::optional<Error> trouble;
+  const auto try_to_suspend = [&] {
+    trouble.reset();
+    try {
+      state = suspend(arguments, registry, id);
+    } catch (const Error& error) {  // said below: it must not keep the invitation alive
+      trouble = error;
+    }
+  };
+  try_to_suspend();
+  const Invitations invitations(paths, is_private_tree(arguments));
+  try_to_suspend();
+  const bool invited = invitations.withdraw(id);
+  if (trouble) throw Error(*trouble);
+  if (!invited && state.empty()) throw Error(ErrorKind::unknown, "camera " + id.text() + " is neither invited nor enrolled");
+  fmt::print("the invitation of camera {} is withdrawn{}\n", id.text(), state.empty() ? "" : ", and the camera is " + state);
   return 0;
 }
 

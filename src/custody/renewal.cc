@@ -33,7 +33,8 @@ struct Wish {
 
 class Wishes {
  public:
-  Wishes(const ServerPaths& paths, const registry::Registry& registry, const Log& log) : paths_(paths), registry_(registry), log_(log) {}
+  // `looks`: nothing is taken away.
+  Wishes(const ServerPaths& paths, const registry::Registry& registry, const Log& log, bool looks = false) : paths_(paths), registry_(registry), log_(log), looks_(looks) {}
 
   // Of active cameras alone; a suspended one's request waits. What is no good request is refused and taken away. A camera whose files are broken
   // stops nobody else.
@@ -50,7 +51,7 @@ class Wishes {
   }
   void refuse(const CameraId& id, const char* why) const {
     log_.warning(LogLine("renewal-refused").field("camera", id.text()).field("reason", why));
-    take_away(id);
+    if (!looks_) take_away(id);
   }
   void take_away(const CameraId& id) const { unlink_at(incoming(id).get(), kRenewalRequest); }
 
@@ -65,7 +66,7 @@ class Wishes {
     if (file.problem == HostileProblem::vanished) return std::nullopt;
     if (file.problem != HostileProblem::none || file.info.st_uid != camera->uid) return refused(id, "not-a-file");
     if (file.info.st_size > static_cast<off_t>(envelope::kLargestRequest)) return refused(id, "too-large");
-    const auto reading = read_request_confined(read_fd(file.fd.get(), kRenewalRequest, envelope::kLargestRequest));
+    const auto reading = read_request_confined(read_fd(file.fd.get(), kRenewalRequest, envelope::kLargestRequest), kRenewalRequest);
     if (!reading.request) return refused(id, "malformed");
     return check(std::move(*camera), *reading.request);
   }
@@ -83,6 +84,7 @@ class Wishes {
   const ServerPaths& paths_;
   const registry::Registry& registry_;
   const Log& log_;
+  bool looks_;
 };
 
 static std::vector<CameraId> wanted_cameras(const config::Arguments& arguments, const registry::Registry& registry) {
@@ -199,10 +201,11 @@ static int approve_command(const config::Arguments& arguments) {
   const auto paths = paths_of(arguments);
   const registry::Registry registry(paths.cameras);
   const Log log(kProgram, true, LogLevel::info);
-  const Wishes wishes(paths, registry, log);
+  const bool looks = arguments.operands().size() == 2;
+  const Wishes wishes(paths, registry, log, looks);
   const auto ids = wanted_cameras(arguments, registry);
   const auto all = wishes.of(ids);  // before a key is opened
-  if (arguments.operands().size() == 2) return list_wishes(arguments, all);
+  if (looks) return list_wishes(arguments, all);
   for (const auto& id : ids) static_cast<void>(wish_of(all, id));
   if (arguments.has("certificate") == arguments.has("authority-key") || (arguments.has("certificate") && ids.size() != 1))
     throw Error(ErrorKind::usage, "either --authority-key, or for one camera --certificate, is needed (see --help)");

@@ -79,6 +79,55 @@ while [ "$at" -le "$calls" ]; do
   at=$((at + STEP))
 done
 
+# A reader that dies condemns nothing, and a look deletes nothing.
+waiting() { find "$enrol/incoming" -type f ! -name '.*' | wc -l; }
+for id in w1 w2; do
+  invited $id
+  expect 75 'waits' join $id
+done
+echo rubbish > "$enrol/incoming/rubbish"
+dead_readers() { strace -f -qq -o "$world/strace.log" -e trace=seccomp -e inject=seccomp:signal=KILL shutterseal camera approve --invited --root "$server" "$@"; }
+expect 75 "trouble camera=- reason=.*the reader of '.*' gave no answer" dead_readers
+expect 75 "the reader of 'rubbish' gave no answer" dead_readers --authority-key "$custodian/authority.key" --passphrase-file "$passphrase"
+expect 0 'invitation-refused camera=- reason=malformed' shutterseal camera approve --invited --root "$server"
+grep -q '^w2 ' "$world/said" || fail "w2 is not listed"
+[ "$(waiting)" -eq 3 ] || fail "of 3 requests $(waiting) are left"
+
+# While somebody is asked for the passphrase, nothing waits for him, and what is decided then is what counts.
+mkfifo "$world/typed"
+exec 9<> "$world/typed"
+script -qfec "shutterseal camera approve --invited --root '$server' --authority-key '$custodian/authority.key'" /dev/null < "$world/typed" > "$world/prompt" 2>&1 &
+asked=$!
+wait_until 60 'the question for the passphrase' grep -q passphrase "$world/prompt"
+expect 0 'w2 is withdrawn$' timeout 60 shutterseal camera withdraw w2 --root "$server"
+cat "$passphrase" >&9
+wait $asked || { cat "$world/prompt"; fail "who was asked enrols nobody"; }
+exec 9>&-
+for words in 'enrolled camera=w1' 'reason=unknown-token for="w2"' 'reason=malformed'; do grep -q "$words" "$world/prompt" || { cat "$world/prompt"; fail "not said: $words"; }; done
+[ "$(waiting)" -eq 0 ] || fail "something is left"
+
+# One damaged invitation stops no withdrawal and nobody else, and condemns no request; inviting anew mends it.
+for id in d1 d2; do
+  invited $id
+  expect 75 'waits' join $id
+done
+: > "$etc/enrol/invitations/cam-d1.conf"
+expect 0 'w1 is withdrawn, and the camera is suspended' shutterseal camera withdraw w1 --root "$server"
+grep -q 'trouble camera=d1 reason=.*cam-d1.conf' "$world/said" || { cat "$world/said"; fail "the damaged invitation is not named"; }
+expect 0 'suspended' shutterseal camera show w1 --root "$server"
+expect 78 'enrolled camera=d2' approve
+[ "$(waiting)" -eq 1 ] || fail "d1's request is gone"
+expect 0 'd1 is withdrawn$' shutterseal camera withdraw d1 --root "$server"
+: > "$etc/enrol/invitations/cam-d1.conf"
+expect 0 'shutterseal-invitation-1 d1' invite d1
+expect 0 'unknown-token for="d1"' approve
+# Nor does a damaged camera.conf keep an invitation alive; and what was withdrawn stays so: the folder is synced before the keys change.
+echo nonsense >> "$etc/cameras/cam-d2/camera.conf"
+expect 78 'camera.conf' strace -f -y -o "$world/order.log" -e trace=unlinkat,fsync,rename,renameat,renameat2 shutterseal camera withdraw d2 --root "$server"
+[ ! -e "$etc/enrol/invitations/cam-d2.conf" ] || fail "the invitation lives on"
+awk '/unlinkat.*cam-d2.conf/ { gone = NR } /fsync.*enrol\/invitations>/ && gone { synced = NR } /rename.*authorized_keys/ { keys = NR } END { exit !(gone && synced > gone && keys > synced) }' "$world/order.log" || { cat "$world/order.log"; fail "the withdrawal is not synced in time"; }
+rm -r "$etc/cameras/cam-d2"
+
 # A thousand at once.
 seq 1000 | sed 's/.*/site-&,Main Street &/' > "$world/sites.csv"
 started=$(date +%s)
