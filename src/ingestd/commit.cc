@@ -235,14 +235,21 @@ void Committer::record_envelope(const ToStore& stored) {
   log_.info(line);
 }
 
+// Its camera was found to be stolen by a later group, which could not see this one's rows yet.
+void Committer::tell_theft(const ToStore& stored, const Plan& plan) {
+  const auto known = thefts_.find(stored.camera());
+  if (!plan.cameras.at(stored.camera()).theft && known != thefts_.end()) known->second.add(stored.link());
+}
+
 // What is stored now may lead to what was put aside before it came.
 void Committer::acquit(Plan& plan) {
-  for (auto& [id, camera] : plan.cameras) {
-    if (!camera.theft) continue;
-    const auto acquitted = server::acquit(index_, id, *camera.theft);
-    if (!acquitted.empty()) plan.receipts_for.insert(id);
+  for (const auto& one : plan.to_store) {
+    auto* theft = plan.cameras.at(one.camera()).theft;
+    if (!theft) continue;
+    const auto acquitted = server::acquit(index_, *theft, one.link());
+    if (!acquitted.empty()) plan.receipts_for.insert(one.camera());
     for (const auto& row : acquitted)
-      log_.info(line_of("acquitted", id, ledger::link_of(row)).field("sha256", row.digest.hex()).field("proof", camera.theft->proof_of(ledger::link_of(row)).text()));
+      log_.info(line_of("acquitted", row.camera, ledger::link_of(row)).field("sha256", row.digest.hex()).field("proof", theft->proof_of(ledger::link_of(row)).text()));
   }
 }
 
@@ -281,7 +288,10 @@ void Committer::record(Plan& plan) {
   const std::lock_guard books(books_);
   index_.begin();
   try {
-    for (const auto& one : plan.to_store) record_envelope(one);
+    for (const auto& one : plan.to_store) {
+      record_envelope(one);
+      tell_theft(one, plan);
+    }
     acquit(plan);
     for (const auto* judged : plan.refused) refuse(*judged, plan);
     for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));

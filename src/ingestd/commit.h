@@ -54,6 +54,7 @@ class Committer {
   [[nodiscard]] bool proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const;
   void sort_out(Plan& plan);
   void put(Plan& plan, ledger::Place place);
+  void tell_theft(const ToStore& stored, const Plan& plan);
   void acquit(Plan& plan);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
   void write_receipts(Plan& plan);

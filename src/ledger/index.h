@@ -58,13 +58,22 @@ struct Query {
 
 enum class Access { read_only, read_write };
 
+// What the walk after a theft asks.
+class Links {
+ public:
+  virtual ~Links() = default;
+  // Of the same camera, what names this one as its `previous`: the next of its chain, and the first of chains that were begun after it.
+  [[nodiscard]] virtual std::vector<Link> followers(const CameraId& camera, const Link& link) const = 0;
+  [[nodiscard]] virtual std::optional<Row> find_digest(const Digest& digest) const = 0;
+};
+
 // One connection; not thread-safe. Errors: Error io / temporary (busy beyond 5 s) / data ("index is corrupt: run 'shutterseal index rebuild'").
-class Index {
+class Index : public Links {
  public:
   // read_write makes a missing file. A newer format number is refused (Error config); an older one is migrated, by read_write alone
   // (read_only: Error temporary).
   Index(const std::string& path, Access access);
-  ~Index();
+  ~Index() override;
 
   void begin();   // BEGIN IMMEDIATE
   void commit();  // durable when it returns
@@ -77,8 +86,7 @@ class Index {
   [[nodiscard]] bool is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
   // Adds the row and, unless it is put aside, joins it to its chain's runs. False when it was there already. Inside a transaction.
   bool insert(const Row& row);
-  // Of the same camera, what names this one as its `previous`: the next of its chain, and the first of chains that were begun after it.
-  [[nodiscard]] std::vector<Link> followers(const CameraId& camera, const Link& link) const;
+  [[nodiscard]] std::vector<Link> followers(const CameraId& camera, const Link& link) const override;
   [[nodiscard]] std::vector<Row> put_aside(const CameraId& camera) const;  // and not acquitted
   void acquit(const Row& row);  // one that is put aside, now in the runs. Inside a transaction
   // Of one that is known: it is in evidence since an earlier time than was thought. Inside a transaction.
@@ -90,7 +98,7 @@ class Index {
   // Grows by one at each call, durable with the transaction.
   [[nodiscard]] std::uint64_t next_receipt_number(const CameraId& camera);
 
-  [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const;
+  [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const override;
   void find(const Query& query, const std::function<void(const Row&)>& visit) const;  // ordered by camera and time
   void events_since(TimeMs received_from, const std::function<void(const Row&)>& visit) const;  // in order of arrival
   [[nodiscard]] std::optional<Row> newest() const;  // by receiving time: where start-up adoption may begin

@@ -22,14 +22,17 @@ struct Proof {
   [[nodiscard]] explicit operator bool() const noexcept { return kind != Kind::none; }
 };
 
-// One camera's. Remembers what it found, so a backlog of any length is walked once; make a new one after the index has changed.
+// One camera's. Remembers what it found, so that each envelope is walked over once, whatever a thief goes on to send; make a new one when the index
+// has changed by more than what was added.
 class Theft {
  public:
-  // `index` may be null: then only what is added is known.
-  Theft(const Index* index, const CameraId& camera, TimeMs stolen_at) : index_(index), camera_(camera), stolen_at_(stolen_at) {}
+  // `links` may be null: then only what is added is known.
+  Theft(const Links* links, const CameraId& camera, TimeMs stolen_at) : links_(links), camera_(camera), stolen_at_(stolen_at) {}
   // Known beside the index: about to be stored, or found on the camera. It vouches for others as soon as something vouches for it.
   void add(const Link& link);
   [[nodiscard]] Proof proof_of(const Link& link);
+  // The rows of what is good and of all that it leads to, backwards; without those that were given before, and what lies behind them.
+  [[nodiscard]] std::vector<Row> newly_good(const Link& good);
   [[nodiscard]] TimeMs stolen_at() const noexcept { return stolen_at_; }
 
  private:
@@ -38,13 +41,15 @@ class Theft {
   [[nodiscard]] std::optional<Digest> anchor_at(const Link& link) const;
   [[nodiscard]] std::optional<Digest> walk(const Link& start);
   void note_path(const Steps& steps, Digest at, const Digest& anchor);
+  void redeem(Link good, const Digest& anchor);
 
-  const Index* index_;
+  const Links* links_;
   CameraId camera_;
   TimeMs stolen_at_;
   std::multimap<Digest, Link> added_;   // by `previous`
   std::map<Digest, Digest> anchors_;    // of what is linked, and from which
-  std::set<Digest> hopeless_;           // nothing leads to them
+  std::map<Digest, Link> hopeless_;     // nothing leads to them, nor to what they lead on to
+  std::set<Digest> given_;              // by newly_good()
 };
 
 }  // namespace shutterseal::ledger

@@ -25,13 +25,12 @@ Weighed weigh(ledger::Theft* theft, const ledger::Link& link, Verdict flag) {
   return {proof ? flag : Verdict::void_after_theft, proof};
 }
 
-std::vector<ledger::Row> acquit(ledger::Index& index, const CameraId& camera, ledger::Theft& theft) {
-  std::vector<ledger::Row> acquitted;
-  for (auto& row : index.put_aside(camera)) {
-    if (!theft.proof_of(link_of(row))) continue;
-    index.acquit(row);
-    acquitted.push_back(std::move(row));
-  }
+// Backwards from what came, so that nothing is read of what a thief has heaped up.
+std::vector<ledger::Row> acquit(ledger::Index& index, ledger::Theft& theft, const ledger::Link& came) {
+  if (!theft.proof_of(came)) return {};
+  auto acquitted = theft.newly_good(came);
+  std::erase_if(acquitted, [](const ledger::Row& row) { return row.place != ledger::Place::put_aside; });
+  for (const auto& row : acquitted) index.acquit(row);
   return acquitted;
 }
 
@@ -43,11 +42,16 @@ static std::optional<ledger::Theft> find_readable_theft(const registry::Registry
   }
 }
 
+static void acquit_all_of(ledger::Index& index, const CameraId& camera, ledger::Theft& theft) {
+  for (const auto& row : index.put_aside(camera))
+    if (theft.proof_of(link_of(row))) index.acquit(row);
+}
+
 void acquit_all(ledger::Index& index, const registry::Registry& registry) {
   index.begin();
   try {
     for (const auto& id : registry.list())
-      if (auto theft = find_readable_theft(registry, index, id)) static_cast<void>(acquit(index, id, *theft));
+      if (auto theft = find_readable_theft(registry, index, id)) acquit_all_of(index, id, *theft);
     index.commit();
   } catch (...) {
     index.rollback();

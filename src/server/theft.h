@@ -32,9 +32,9 @@ struct Weighed {
 };
 [[nodiscard]] Weighed weigh(ledger::Theft* theft, const ledger::Link& link, Verdict flag);
 
-// Counts in what was put aside before something came that leads to it; gives those rows. Inside a transaction.
-[[nodiscard]] std::vector<ledger::Row> acquit(ledger::Index& index, const CameraId& camera, ledger::Theft& theft);
-// Of every camera in the registry. One whose camera.conf is broken waits until it is mended.
+// Counts in what was put aside before `came`, now in the index, was there to lead to it; gives those rows. Inside a transaction.
+[[nodiscard]] std::vector<ledger::Row> acquit(ledger::Index& index, ledger::Theft& theft, const ledger::Link& came);
+// All that is put aside, of every camera in the registry. One whose camera.conf is broken waits until it is mended.
 void acquit_all(ledger::Index& index, const registry::Registry& registry);
 
 }  // namespace shutterseal::server

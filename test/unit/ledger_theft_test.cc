@@ -127,6 +127,56 @@ TEST_CASE("rows that lie about their digests close no circle that is walked for 
   CHECK(world.proof(again).empty());
 }
 
+// An index that counts what it is asked.
+struct CountingLinks : Links {
+  explicit CountingLinks(const Index& known) : index(known) {}
+  [[nodiscard]] std::vector<Link> followers(const CameraId& camera, const Link& link) const override { return ++asked, index.followers(camera, link); }
+  [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const override { return ++asked, index.find_digest(digest); }
+  const Index& index;
+  mutable std::size_t asked = 0;
+};
+
+TEST_CASE("a thief's backlog is not walked again for each envelope that follows, at either end") {
+  static constexpr std::size_t kMany = 400;
+  TheftWorld world;
+  const CountingLinks links(world.index);
+  Theft theft(&links, kCamera, kTheft);
+  const auto heap = chain(1, kMany, {}, kAfter);
+  for (std::size_t i = 0; i < kMany / 2; ++i) {
+    for (const auto& one : {heap[kMany / 2 + i], heap[kMany / 2 - 1 - i]}) {
+      theft.add(link_of(one));
+      CHECK_FALSE(theft.proof_of(link_of(one)));
+      world.store({one});
+    }
+  }
+  CHECK(links.asked <= kMany);
+  const auto last = row(1, kMany + 1, heap.back().digest, kBefore);  // what makes all of it good is walked once
+  theft.add(link_of(last));
+  world.store({last});
+  CHECK(theft.newly_good(link_of(last)).size() == kMany + 1);
+  const auto walked = links.asked;
+  CHECK(walked <= 2 * kMany + 2);
+  const auto next = row(1, kMany + 2, last.digest, kBefore);
+  theft.add(link_of(next));
+  world.store({next});
+  CHECK(theft.newly_good(link_of(next)).size() == 1);
+  CHECK(links.asked <= walked + 2);
+}
+
+TEST_CASE("what is added late makes good what was hopeless, however it came in between") {
+  TheftWorld world;
+  auto rows = chain(1, 5, {}, kAfter);
+  rows[3].received_at = kBefore;
+  Theft theft(&world.index, kCamera, kTheft);
+  for (const auto i : {0, 4, 2, 1}) {
+    theft.add(link_of(rows[static_cast<std::size_t>(i)]));
+    CHECK_FALSE(theft.proof_of(link_of(rows[static_cast<std::size_t>(i)])));
+  }
+  theft.add(link_of(rows[3]));
+  for (std::size_t i = 0; i < 3; ++i) CHECK(theft.proof_of(link_of(rows[i])).text() == linked(rows[3]));
+  CHECK_FALSE(theft.proof_of(link_of(rows[4])));
+}
+
 TEST_CASE("what is put aside is in no run until it is acquitted") {
   TheftWorld world;
   auto rows = chain(1, 3, {}, kAfter);
