@@ -25,6 +25,8 @@ namespace shutterseal::custody {
 
 static constexpr std::size_t kLargestInstalled = 256 * 1024 * 1024;
 static const char* const kLimits = "session required pam_limits.so conf=/etc/shutterseal/limits.conf";
+static const char* const kLimited = "session [success=ignore default=1] pam_succeed_if.so quiet user ingroup shutterseal-cameras:shutterseal-enrol";
+static const char* const kSharedHost = "/etc/ssh/sshd_config.d/shutterseal.conf";  // as etc/sshd/shared-host.conf says
 static const char* const kRepair = "shutterseal camera repair";
 
 struct Fault {
@@ -219,6 +221,11 @@ static void check_pam(const std::string& path, const std::vector<std::string>& w
       faults.push_back({path, "has a line that may let others in: " + line, "remove that line"});
 }
 
+// Where people log in, too, other lines are theirs.
+static void check_shared_host(Faults& faults) {
+  if (exists(kSharedHost)) check_lines("/etc/pam.d/sshd", {kLimited, kLimits}, faults);
+}
+
 static void check_ftp(const ServerPaths& paths, Faults& faults) {
   if (!exists(paths.config_dir + "/ftp.pem")) return;  // no certificate: FTPS is not offered here
   const auto file = paths.config_dir + "/proftpd.conf";
@@ -249,6 +256,7 @@ static Faults check_all(const ServerPaths& paths) {
   check_sshd(paths, faults);
   check_pam("/etc/pam.d/shutterseal-sshd", {"auth requisite pam_deny.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
   check_pam("/etc/pam.d/shutterseal-ftp", {"auth required pam_shutterseal.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
+  check_shared_host(faults);
   check_ftp(paths, faults);
   check_fail2ban(faults);
   return faults;

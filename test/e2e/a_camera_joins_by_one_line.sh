@@ -78,14 +78,7 @@ expect 77 'login refused' join camera-108 "$(echo "$line" | sed 's/ 106 / 108 /'
 line=$(invite 107)
 join camera-107 "$line" > "$world/join.log" 2>&1 || true
 file=$(basename "$(find "$enrol/incoming" -type f)")
-/usr/bin/python3 - "$(echo "$line" | cut -d' ' -f3)" > "$root/opt/test/guest" <<'PY'
-import hashlib, sys
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-scalar = int.from_bytes(hashlib.sha256(b"shutterseal key\n" + sys.argv[1].encode() + b"\0").digest(), "big")
-key = ec.derive_private_key(scalar, ec.SECP256R1())
-print(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(), end="")
-PY
+/usr/bin/python3 "$project/test/lib/invitation_key.py" "$(echo "$line" | cut -d' ' -f3)" > "$root/opt/test/guest"
 chmod 600 "$root/opt/test/guest"
 sftp_as() {
   printf '%s\n' "$2" | in_machine sftp -q -b - -P 2022 -i /opt/test/guest -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "$1@127.0.0.1" > "$world/sftp.log" 2>&1

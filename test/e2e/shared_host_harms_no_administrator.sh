@@ -18,7 +18,8 @@ in_machine sh -c 'cp /etc/shutterseal/ssh_host_ed25519_key /etc/shutterseal/ssh_
 cp "$project/etc/sshd/shared-host.conf" "$root/etc/ssh/sshd_config.d/shutterseal.conf"
 pam=$root/etc/pam.d/sshd
 cp "$pam" "$world/pam.stock"
-ours() { { printf 'account  [success=ok ignore=ignore module_unknown=ignore default=bad]  pam_shutterseal.so others=ignore %s\n' "$1"; cat "$world/pam.stock"; } > "$pam"; }
+limits() { grep -E '^#   session .*(pam_succeed_if|pam_limits)' "$project/etc/sshd/shared-host.conf" | sed 's/^# *//'; }
+ours() { { limits; printf 'account  [success=ok ignore=ignore module_unknown=ignore default=bad]  pam_shutterseal.so others=ignore %s\n' "$1"; cat "$world/pam.stock"; } > "$pam"; }
 ours ''
 in_machine useradd -m -s /bin/sh alice
 in_machine usermod -p "$(openssl passwd -6 'correct horse')" alice
@@ -43,6 +44,24 @@ people_log_in() {
   [ "$(ssh_from 127.0.0.1 /opt/test/alice alice 'echo in')" = in ] || { in_machine journalctl --no-pager -n 10; fail "alice's key: $1"; }
 }
 people_log_in 'as ever'
+# A guest by an invitation: limited by the lines of the example, and people by none of ours. Without the lines he is not, and the check says so.
+in_machine shutterseal camera invite 107 > "$world/invited"
+/usr/bin/python3 "$project/test/lib/invitation_key.py" "$(cut -d' ' -f3 "$world/invited")" > "$root/opt/test/guest"
+chmod 600 "$root/opt/test/guest"
+head -c 40000 /dev/urandom > "$root/opt/test/large"
+guest_puts() { printf 'put %s incoming/%s\n' "$1" "$2" | in_machine sftp -q -b - -P 22 -i /opt/test/guest -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null shutterseal-enrol@127.0.0.1 > "$world/sftp" 2>&1; }
+lacks_limits() { in_machine shutterseal server check > "$world/check" || true; grep -q '/etc/pam.d/sshd: lacks: session required pam_limits.so' "$world/check"; }
+guest_puts /etc/hostname small || { cat "$world/sftp"; fail "the guest adds no file"; }
+if guest_puts /opt/test/large large; then fail "a guest's file may be as large as it likes"; fi
+if lacks_limits; then cat "$world/check"; fail "the check misses lines that are there"; fi
+mv "$root/etc/shutterseal/limits.conf" "$world/limits.conf"
+if guest_puts /etc/hostname other; then fail "the guest is let in without limits"; fi
+people_log_in 'no limits.conf'
+mv "$world/limits.conf" "$root/etc/shutterseal/limits.conf"
+sed -i '/pam_limits.so conf/d' "$pam"
+guest_puts /opt/test/large control || { cat "$world/sftp"; fail "the control: without the lines he is limited, too"; }
+lacks_limits || { cat "$world/check"; fail "the check does not see that the limits are missing"; }
+ours ''
 # By password, through the same PAM stack.
 in_machine pamtester -I rhost=127.0.0.1 sshd alice acct_mgmt > "$world/pam" 2>&1 || { cat "$world/pam"; fail "alice's account"; }
 cameras=$root/etc/shutterseal/cameras
