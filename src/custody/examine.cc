@@ -31,7 +31,11 @@ void Examiner::believe_given(const config::Arguments& arguments) {
   if (!signers_.empty()) return;
   registry_ = registry_of(arguments);
   thefts_.emplace(*registry_, [this] { return index(); });
-  for (const auto& id : registry_->list())
+  const auto ids = registry_->list();
+  // SECURITY: in a copy without it, a certificate by anybody would count, alone in its folder.
+  if (!exists(registry_->authority_file()))
+    throw Error(ErrorKind::config, "'" + escape_untrusted(registry_->authority_file(), kLongestSubject) + "' is missing: a registry's certificates count beside the authority's alone");
+  for (const auto& id : ids)
     for (const auto& signer : server::camera_signers(*registry_, id)) believe(signer, id.text());
 }
 

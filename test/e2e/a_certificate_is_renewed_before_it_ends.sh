@@ -111,6 +111,13 @@ expect 78 "clock says .* before the intermediate's certificate begins" renew
 [ -e "$(request 101)" ] || fail "a wrong clock lost the request"
 rm "$(request 101)"
 
+# Offline: a copy of the registry counts beside the authority's certificate alone.
+mkdir "$world/copy"
+cp -a "$etc/cameras" "$world/copy/"
+expect 78 'authority.pem. is missing' shutterseal verify "$newest" --registry "$world/copy/cameras" --root "$server"
+cp "$etc/authority.pem" "$world/copy/"
+expect 0 'accepted' shutterseal verify "$newest" --registry "$world/copy/cameras" --root "$server"
+
 # The intermediate's key is stolen, and certifies a stranger's as camera 101's.
 set_clock $((400 * day))
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$world/thief.key"
