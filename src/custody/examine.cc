@@ -82,7 +82,7 @@ static ledger::Link link_of(const envelope::Judged& judged) {
 static std::optional<CameraId> camera_of(const Examined& one) { return is_stored(one.verdict) ? CameraId::parse(one.judged.passage.camera) : std::nullopt; }
 
 void Examiner::take_note_of(const std::vector<std::string>& files) {
-  if (files.size() < 2 || !is_any_stolen()) return;
+  if (!is_any_stolen()) return;
   for (const auto& file : files) {
     for (const auto& one : judge(file).envelopes) {
       const auto camera = camera_of(one);
@@ -100,7 +100,7 @@ void Examiner::weigh_theft(Examined& one) {
   const auto link = row ? ledger::link_of(*row) : link_of(one.judged);
   const auto weighed = server::weigh(theft, link, one.verdict);
   one.verdict = weighed.verdict;
-  one.theft = TheftFinding{theft->stolen_at(), link.received_at, weighed.proof};
+  one.theft = TheftFinding{theft->stolen_at(), index() != nullptr, link.received_at, weighed.proof};
 }
 
 // ---- the verdict ------------------------------------------------------------------------------------------------------------------

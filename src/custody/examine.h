@@ -19,6 +19,7 @@ namespace shutterseal::custody {
 // What of a stolen camera is said beside the verdict.
 struct TheftFinding {
   TimeMs stolen_at = 0;
+  bool is_index_known = false;        // without, nobody can say what the server had
   std::optional<TimeMs> received_at;  // nothing: the server never had it
   ledger::Proof proof;
 };
@@ -40,7 +41,7 @@ class Examiner {
  public:
   // --certificate, --registry, --custodian, --index.
   explicit Examiner(const config::Arguments& arguments);
-  // The envelopes of a call may lead to each other; with no stolen camera there is nothing to do.
+  // The envelopes of a call, also of one file, may lead to each other; with no stolen camera there is nothing to do.
   void take_note_of(const std::vector<std::string>& files);
   // Error no_input when the file cannot be read.
   [[nodiscard]] ExaminedFile examine(const std::string& file);

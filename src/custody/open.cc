@@ -16,15 +16,20 @@
 
 namespace shutterseal::custody {
 
+static std::string received_text(const TheftFinding& theft) {
+  if (!theft.is_index_known) return "unknown";
+  return theft.received_at ? rfc3339_ms(*theft.received_at) : "never";
+}
+
 static void add_theft(report::Json& object, const TheftFinding& theft) {
   object["stolen_at"] = rfc3339_ms(theft.stolen_at);
-  if (theft.received_at) object["received"] = rfc3339_ms(*theft.received_at);
+  if (theft.received_at || !theft.is_index_known) object["received"] = received_text(theft);
   if (theft.proof) object["proof"] = theft.proof.text();
 }
 
 static std::string theft_text(const TheftFinding& theft) {
   if (theft.proof) return " proof=" + theft.proof.text();
-  return " stolen=" + rfc3339_ms(theft.stolen_at) + " received=" + (theft.received_at ? rfc3339_ms(*theft.received_at) : "never");
+  return " stolen=" + rfc3339_ms(theft.stolen_at) + " received=" + received_text(theft);
 }
 
 // One line, or one JSON object, an envelope. The passage is shown when its signature was good, and never otherwise.

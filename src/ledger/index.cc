@@ -172,16 +172,17 @@ bool Index::has_location(TimeMs received_at, const std::string& location) const 
   return query.number(received_at).text(location).step();
 }
 
+// What is put aside contradicts nobody: a thief's row would make the honest one a fork, and only until the index is made again in another order.
 // "+camera": by the key (chain, sequence). Left to itself, the planner takes the camera's part of the primary key for some of these, and reads every
 // row of the camera for each new one.
 bool Index::is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const {
-  Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ? AND +camera = ?");
+  Statement place(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest <> ? AND +camera = ? AND place <> 1");
   if (place.octets(chain).number(sequence).octets(digest).text(camera.text()).step()) return true;
   // Contradicted only when neighbours are stored and none of them fits: of two branches each fits one.
-  Statement before(*impl_, "SELECT count(*), count(CASE WHEN digest = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ?");
+  Statement before(*impl_, "SELECT count(*), count(CASE WHEN digest = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ? AND place <> 1");
   static_cast<void>(before.octets(previous).octets(chain).number(sequence - 1).text(camera.text()).step());
   if (before.integer(0) > 0 && before.integer(1) == 0) return true;
-  Statement after(*impl_, "SELECT count(*), count(CASE WHEN previous = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ?");
+  Statement after(*impl_, "SELECT count(*), count(CASE WHEN previous = ? THEN 1 END) FROM envelope WHERE chain = ? AND sequence = ? AND +camera = ? AND place <> 1");
   static_cast<void>(after.octets(digest).octets(chain).number(sequence + 1).text(camera.text()).step());
   return after.integer(0) > 0 && after.integer(1) == 0;
 }

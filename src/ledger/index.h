@@ -83,6 +83,7 @@ class Index : public Links {
   [[nodiscard]] bool has_location(TimeMs received_at, const std::string& location) const;
   // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
   // or a successor whose `previous` is not `digest`. Of the same camera: another one that names this chain contradicts nobody, and takes no run away.
+  // Nor does what is put aside.
   [[nodiscard]] bool is_fork(const CameraId& camera, const ChainId& chain, std::uint64_t sequence, const Digest& digest, const Digest& previous) const;
   // Adds the row and, unless it is put aside, joins it to its chain's runs. False when it was there already. Inside a transaction.
   bool insert(const Row& row);

@@ -172,8 +172,11 @@ copy.commit()
 P
 away() { shutterseal verify --root "$world/elsewhere" --registry "$server/etc/shutterseal/cameras" --custodian "$custodian/custodian.pem" "$@"; }
 expect 0 'proof=linked-from' away --index "$world/elsewhere/index.db" "$world"/backlog/*.p7m
+cat "$world"/backlog/*-[3-5]-*.p7m "$world"/backlog/*-[67]-*.p7m > "$world/one.parcel"
+expect 0 ' sequence=3 .*proof=linked-from' away --index "$world/elsewhere/index.db" "$world/one.parcel"
 expect 1 'received=never' away --index "$world/elsewhere/index.db" "$world"/backlog/*-3-*.p7m
-expect 1 'void-after-theft .* received=never' away "$world"/backlog/*-8-*.p7m
+expect 1 'void-after-theft .* received=unknown' away "$world"/backlog/*-8-*.p7m
+expect 1 '"received":"unknown"' away --json "$world"/backlog/*-8-*.p7m
 expect 66 'unable to open' away --index "$world/elsewhere/none.db" "$world"/backlog/*-8-*.p7m
 
 # For ever, and in no way around it.

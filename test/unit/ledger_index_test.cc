@@ -79,6 +79,25 @@ TEST_CASE("another digest at the same place, and a contradicted neighbour, are f
   CHECK(index.is_fork(first.camera, first.chain, 3, digest_of(3, 1), digest_of(2, 1)));
 }
 
+TEST_CASE("what is put aside makes no fork of an honest envelope until it is acquitted") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  auto aside = row(3, 1, 1);
+  aside.place = Place::put_aside;
+  insert_all(index, {aside});
+  for (const auto sequence : {2, 3, 4}) {
+    const auto one = row(static_cast<std::uint64_t>(sequence));
+    CHECK_FALSE(index.is_fork(one.camera, one.chain, one.sequence, one.digest, one.previous));
+  }
+  index.begin();
+  index.acquit(aside);
+  index.commit();
+  for (const auto sequence : {2, 3, 4}) {
+    const auto one = row(static_cast<std::uint64_t>(sequence));
+    CHECK(index.is_fork(one.camera, one.chain, one.sequence, one.digest, one.previous));
+  }
+}
+
 TEST_CASE("a camera that goes on with another camera's chain takes no run from it and makes none of its envelopes a fork") {
   const Scratch scratch;
   Index index(scratch / "i.db", Access::read_write);
