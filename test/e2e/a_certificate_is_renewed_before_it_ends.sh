@@ -95,6 +95,8 @@ expect 0 'renewal-refused camera=101 reason=foreign-key' renew
 cp "$(camera_root 102)/var/lib/shutterseal-upload/keys/request.pem" "$(request 101)"
 expect 0 'renewal-refused camera=101 reason=wrong-camera' renew
 head -c 5000 /dev/urandom > "$(request 101)"
+expect 0 'renewal-refused camera=101 reason=malformed' shutterseal camera approve --root "$server"
+[ -e "$(request 101)" ] || fail "a look takes a request away"
 expect 0 'renewal-refused camera=101 reason=malformed' renew
 head -c 9000 "$world/old-request" /dev/zero > "$(request 101)"
 expect 0 'renewal-refused camera=101 reason=too-large' renew
