@@ -43,12 +43,6 @@ static envelope::Invitation read_invitation(const config::Arguments& arguments) 
   return std::move(*reading.value);
 }
 
-// The answer is encrypted to the signing key, and a chip's signs and does nothing else. Said before the token is shown to anybody.
-static void refuse_hardware(const Context& context) {
-  if (context.signing_key.place != keystore::KeyPlace::file)
-    throw Error(ErrorKind::config, "an invitation needs the signing key in a file, not at " + context.signing_key.text + ": use enrol and accept");
-}
-
 static void refuse_another_camera(const Context& context, const CameraId& invited) {
   const auto& configured = context.settings.camera;
   if (!configured.empty() && configured != invited.text()) throw Error(ErrorKind::config, "the configuration is for camera " + configured + ", the invitation for " + invited.text());
@@ -143,7 +137,6 @@ int join_command(const config::Arguments& arguments) {
   if (!wait_ms || *wait_ms > 7LL * 24 * 3600 * 1000) throw Error(ErrorKind::usage, "--wait is a time such as 10m, at most 7d");
   const auto invitation = read_invitation(arguments);
   refuse_another_camera(context, invitation.camera);
-  refuse_hardware(context);
   make_state_dirs(context);
   if (exists(context.bundle)) {
     fmt::print("camera {} is enrolled already\n", invitation.camera.text());
