@@ -120,7 +120,7 @@ class Runner {
  private:
   void wait();
   void take();
-  void start(Alert alert);
+  [[nodiscard]] bool start(Alert alert);
   void look();
   void end(Command& command);
   void fail(const Alert& alert, const std::string& reason) const;
@@ -140,18 +140,23 @@ LogLine Runner::line_of(const char* event, const Alert& alert) {
 
 void Runner::fail(const Alert& alert, const std::string& reason) const { log_.error(line_of("alert-failed", alert).sentence("reason", reason)); }
 
-void Runner::start(Alert alert) {
+bool Runner::start(Alert alert) {
   auto environment = environment_of(alert);
   environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"});
   pid_t pid = -1;
   try {
     pid = SpawnOrder().run(context_.settings.alert_argv, environment);
   } catch (const Error& error) {
-    return fail(alert, error.what());
+    fail(alert, error.what());
+    return false;
   }
   Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   running_.push_back({pid, std::move(ended), monotonic_ms() + context_.settings.alert_timeout_ms, false, std::move(alert)});
+  return true;
 }
+
+// The daemon may be gone, and asks its next start then.
+static void answer(bool started) { static_cast<void>(::send(kAlertFd, started ? &kStarted : &kNotStarted, 1, MSG_NOSIGNAL | MSG_DONTWAIT)); }
 
 void Runner::take() {
   std::array<char, kLargestAlert + 1> buffer{};
@@ -161,15 +166,18 @@ void Runner::take() {
     open_ = false;
     return;
   }
-  if (auto alert = parse_alert({buffer.data(), static_cast<std::size_t>(got)}))
-    start(std::move(*alert));
-  else
-    log_.error(LogLine("trouble").sentence("reason", "an alert that is none"));
+  auto alert = parse_alert({buffer.data(), static_cast<std::size_t>(got)});
+  if (!alert) log_.error(LogLine("trouble").sentence("reason", "an alert that is none"));
+  answer(alert && start(std::move(*alert)));
 }
 
+// What a command left in its process group ends with it: before it is reaped, while no other process can have its number.
 void Runner::end(Command& command) {
+  siginfo_t ended{};
+  if (::waitid(P_PID, static_cast<id_t>(command.pid), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != command.pid) return;
+  static_cast<void>(::kill(-command.pid, SIGKILL));
   int status = 0;
-  if (::waitpid(command.pid, &status, WNOHANG) != command.pid) return;
+  if (::waitpid(command.pid, &status, 0) != command.pid) return;
   command.pid = -1;
   if (command.late)
     fail(command.alert, "not done in alert-timeout");

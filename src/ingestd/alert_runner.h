@@ -12,6 +12,8 @@
 namespace shutterseal::ingestd {
 
 inline constexpr int kAlertFd = 3;  // where the daemon, or systemd's Accept=yes, leaves the socket
+// The answer to each alert, in order: its command has started, or could not be.
+inline constexpr char kStarted = '1', kNotStarted = '0';
 
 // By the daemon: this very program with --alert-runner. Error system.
 [[nodiscard]] pid_t spawn_alert_runner(const Context& context, int socket);

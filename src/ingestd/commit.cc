@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
@@ -50,8 +51,12 @@ void Committer::adopt(const server::JudgeOne& judge) {
                                      "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
   // A clock that was set back received after the newest row, but at an earlier time.
   const auto since = newest ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
+  // Kept over a failure: what was committed before it is not adopted a second time. Without an index all evidence is, and is no news.
+  const auto note = [&](const server::Adoption& adoption) {
+    if (newest && adoption.row && adoption.row->place == ledger::Place::evidence) adopted_.insert_or_assign(adoption.row->digest, *adoption.row);
+  };
   for (const auto& shelf : {server::Shelf{*store_, ledger::Place::evidence}, server::Shelf{*void_, ledger::Place::put_aside}}) {
-    const auto adoption = server::adopt(shelf, index_, registry_, since, judge, [](const server::Adoption&) {});
+    const auto adoption = server::adopt(shelf, index_, registry_, since, judge, note);
     for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
     if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
   }
@@ -59,6 +64,17 @@ void Committer::adopt(const server::JudgeOne& judge) {
   thefts_.clear();
   broken_ = false;
 }
+
+std::vector<ledger::Row> Committer::take_adopted() {
+  const std::lock_guard books(books_);
+  std::vector<ledger::Row> rows;
+  for (auto& [digest, row] : std::exchange(adopted_, {})) rows.push_back(std::move(row));
+  return rows;
+}
+
+void Committer::catch_up() { alarms_.catch_up(index_, take_adopted()); }
+
+void Committer::tell_adopted() { alarms_.stored(take_adopted()); }
 
 // ---- one group ----------------------------------------------------------------------------------------------------------------------
 

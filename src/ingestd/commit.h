@@ -28,7 +28,9 @@ class Committer {
   Committer(const Context& context, const registry::Registry& registry, const Log& log);
   // Evidence, and what was put aside, without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
-  void catch_up() { alarms_.catch_up(index_); }  // at start, after adoption: what was stored and not alerted
+  // After adoption, at start and else: what was stored and not alerted.
+  void catch_up();
+  void tell_adopted();
   // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
   // this one failed, and its thread has the Error.
   [[nodiscard]] bool commit(const std::vector<JudgedDrop>& group);
@@ -59,6 +61,7 @@ class Committer {
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
   void write_receipts(Plan& plan);
   void remove_drops(const std::vector<const JudgedDrop*>& settled);
+  [[nodiscard]] std::vector<ledger::Row> take_adopted();
 
   const Context& context_;
   const registry::Registry& registry_;
@@ -76,6 +79,7 @@ class Committer {
   Quarantine quarantine_;  // of the group whose turn it is
   Alarms alarms_;
   std::vector<ledger::Row> stored_;  // of the group whose turn it is
+  std::map<Digest, ledger::Row> adopted_;  // and not told to the alarms yet
 };
 
 }  // namespace shutterseal::ingestd

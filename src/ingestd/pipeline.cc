@@ -297,7 +297,8 @@ bool Pipeline::pause() {
 void Pipeline::recover(Verifier& verifier) {
   const std::lock_guard one_at_a_time(recovering_);
   while (committer_.is_broken() && pause()) try {
-      return committer_.adopt(judge_with(verifier, custodians_));
+      committer_.adopt(judge_with(verifier, custodians_));
+      committer_.tell_adopted();
     } catch (const Error& error) {
       log_.error(LogLine("trouble").sentence("reason", error.what()));
     }

@@ -5,6 +5,9 @@
 
 #include <functional>
 #include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "src/registry/registry.h"
 #include "src/server/heard.h"
@@ -22,11 +25,15 @@ class Silence {
   // `after_ms`: nobody is silent sooner, and who stated no interval is so then; 0: twice the stated interval alone.
   Silence(server::HeardFiles files, const registry::Registry& registry, std::int64_t after_ms);
 
+  // No trouble with a file throws: it is to be had by take_trouble(), and the file is written later.
   // An envelope of this camera is stored. `interval_ms`: of a heartbeat that stated one. Gives a word when it was silent.
   [[nodiscard]] std::optional<Word> heard(const CameraId& id, std::optional<std::int64_t> interval_ms, TimeMs received_at);
-  // Those that fell silent since the last look: told once, by a restarted daemon, too. None for a camera that is not active.
+  // Those that fell silent since the last look, and at the first look the words that an earlier daemon did not get told. None falls silent that is
+  // not active.
   [[nodiscard]] std::vector<Word> look();
+  void told(const CameraId& id, bool silent);  // a word was: no restart says it again
   void save();  // what is not in the files yet
+  [[nodiscard]] std::optional<std::string> take_trouble() { return std::exchange(trouble_, std::nullopt); }
 
  private:
   struct Entry {
@@ -34,15 +41,21 @@ class Silence {
     std::int64_t since = 0;     // monotonic
     TimeMs touched = 0;         // what the file says
     bool unsaved = false;
+    bool owed = false;          // its word is from the file
+    std::int64_t next_save = 0;  // monotonic, after a failure
   };
   [[nodiscard]] std::int64_t patience(const Entry& entry) const;
   [[nodiscard]] bool is_active(const CameraId& id) const;
+  [[nodiscard]] Word word_of(const CameraId& id, const Entry& entry) const;
+  void guarded(Entry& entry, const std::function<void()>& work);
   void save_one(const CameraId& id, Entry& entry);
-  void touch(const CameraId& id, Entry& entry) const;
+  void touch(const CameraId& id, Entry& entry);
+  void save_some();
   server::HeardFiles files_;
   const registry::Registry& registry_;
   std::int64_t after_ms_;
   std::map<CameraId, Entry> entries_;
+  std::optional<std::string> trouble_;
 };
 
 }  // namespace shutterseal::ingestd

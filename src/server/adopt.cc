@@ -41,6 +41,7 @@ class Adopter {
       : store_(shelf.store), place_(shelf.place), index_(index), judge_(judge), signers_(registry) {}
   void one(const evidence::Store::Found& found) {
     ++adoption.seen;
+    adoption.row.reset();
     if (index_.has_location(found.received_at, found.location)) return;  // the usual case: nothing is read
     const auto content = store_.get(found.location, kLargestEnvelope);
     const auto& signers = signers_.of(found.camera);
@@ -52,7 +53,9 @@ class Adopter {
     }
     if (index_.contains(judged.passage.chain, judged.passage.sequence, judged.digest)) return;
     const auto verdict = stored_verdict(found.camera, judged, signer->not_after, found.received_at, index_);
-    if (!index_.insert(make_row(found.camera, judged, verdict, found.received_at, found.location, place_))) return;
+    auto row = make_row(found.camera, judged, verdict, found.received_at, found.location, place_);
+    if (!index_.insert(row)) return;
+    adoption.row = std::move(row);
     unsettled_.push_back(found.location);
     ++adoption.adopted;
   }

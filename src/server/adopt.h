@@ -4,6 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "src/evidence/evidence.h"
 #include "src/ledger/index.h"
@@ -22,6 +25,7 @@ using JudgeOne = std::function<envelope::Judged(ByteView, const CameraId&, const
 
 struct Adoption {
   std::uint64_t seen = 0, adopted = 0;
+  std::optional<ledger::Row> row;     // of the file just seen, when it was adopted; not committed yet
   std::vector<std::string> left_out;  // "LOCATION: VERDICT" of files that could not be indexed; they stay where they are
 };
 // One of the two stores, and what its name says of what lies in it: evidence or put_aside.

@@ -30,6 +30,7 @@ std::optional<std::int64_t> heartbeat_interval_ms(std::string_view note) {
 std::string format_heard(const Heard& heard) {
   auto text = format_key_value("format", "1") + format_key_value("interval", std::to_string(heard.interval_ms));
   if (heard.silent_since) text += format_key_value("silent-since", std::to_string(*heard.silent_since));
+  if (heard.untold) text += format_key_value("untold", std::to_string(*heard.untold));
   return text;
 }
 
@@ -51,6 +52,7 @@ std::optional<Heard> parse_heard(std::string_view text, const std::string& file)
     if (!number) return std::nullopt;
     if (entry.key == "interval") heard.interval_ms = static_cast<std::int64_t>(*number);
     if (entry.key == "silent-since") heard.silent_since = static_cast<TimeMs>(*number);
+    if (entry.key == "untold") heard.untold = static_cast<TimeMs>(*number);
   }
   return heard;
 }
@@ -77,17 +79,19 @@ std::vector<CameraId> HeardFiles::list() const {
   return ids;
 }
 
-void HeardFiles::touch(const CameraId& id, TimeMs now) const {
+bool HeardFiles::touch(const CameraId& id, TimeMs now) const {
   const struct timespec time {
     now / 1000, (now % 1000) * 1'000'000
   };
   const struct timespec both[2] = {time, time};
-  if (::utimensat(AT_FDCWD, path_of(id).c_str(), both, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("cannot touch", path_of(id));
+  if (::utimensat(AT_FDCWD, path_of(id).c_str(), both, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno == ENOENT) return false;
+  throw_errno("cannot touch", path_of(id));
 }
 
 void HeardFiles::write(const CameraId& id, const Heard& heard) const {
   replace_file(path_of(id), as_bytes(format_heard(heard)), 0640);
-  touch(id, heard.last);
+  static_cast<void>(touch(id, heard.last));
 }
 
 }  // namespace shutterseal::server

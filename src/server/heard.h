@@ -16,7 +16,8 @@ namespace shutterseal::server {
 struct Heard {
   TimeMs last = 0;               // the server's clock
   std::int64_t interval_ms = 0;  // between two heartbeats, as the camera itself said in its newest; 0: it said none
-  std::optional<TimeMs> silent_since;  // the last envelope before the silence that was alerted
+  std::optional<TimeMs> silent_since;  // the last envelope before the silence
+  std::optional<TimeMs> untold = {};   // the same, while no alert of it, or of its end once it is over, has started
   friend bool operator==(const Heard&, const Heard&) = default;
 };
 [[nodiscard]] std::string format_heard(const Heard& heard);                                  // without `last`
@@ -28,7 +29,7 @@ class HeardFiles {
   void make() const;                                             // the folder
   [[nodiscard]] std::optional<Heard> find(const CameraId& id) const;  // nothing: never heard since this is kept
   [[nodiscard]] std::vector<CameraId> list() const;
-  void touch(const CameraId& id, TimeMs now) const;  // of a file that exists
+  [[nodiscard]] bool touch(const CameraId& id, TimeMs now) const;  // false: there is no file
   void write(const CameraId& id, const Heard& heard) const;  // durable
 
  private:

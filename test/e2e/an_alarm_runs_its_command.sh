@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The daemon runs alert-command for events that it stored: its words and environment, no descriptor of ours, no shell; a hostile note is text. A flood is
-# counted and not run; a command that hangs is ended with what it started; one that fails or cannot run is said; an alarm that a crash kept
-# from its command is alerted by the next start; nothing is alerted for what was refused.
+# counted and not run; a command that hangs is ended with what it started, and so is what one that ended left; one that fails is said, one that
+# cannot start is tried again; an alarm that a crash kept from its command, waiting or not, is alerted by the next start; nothing is alerted for
+# what was refused.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/trial.sh
@@ -24,7 +25,12 @@ sleep 1000 &
 echo \$! > $world/hangs-too
 wait
 C
-chmod 755 "$world/command" "$world/hanging"
+cat > "$world/leaving" <<C
+#!/bin/sh
+sleep 1000 &
+echo \$! > $world/left
+C
+chmod 755 "$world/command" "$world/hanging" "$world/leaving"
 ran() { find "$calls" -type f ! -name '.*' | wc -l; }
 has_run() { [ "$(ran)" -ge "$1" ]; }
 said() { grep -c "$1" "$world/ingestd.log" || true; }
@@ -102,16 +108,39 @@ is_gone() { ! kill -0 "$(cat "$1")" 2> /dev/null; }
 until_true "a late command goes on" is_gone "$world/hangs"
 until_true "what it started goes on" is_gone "$world/hangs-too"
 stop_ingestd
-# One that fails, and one that is not there.
+# One that ends and leaves something behind.
+conf "$world/leaving"
+start_ingestd
+alert power
+until_true "the command does not start" test -s "$world/left"
+until_true "what a command left goes on" is_gone "$world/left"
+stop_ingestd
+# One that fails, and one that is not there yet.
 conf /bin/false
 start_ingestd
 alert power
 until_true "a failing command is not said" has_said 'alert-failed camera=101 kind=power count=1 reason="status 1"'
 stop_ingestd
-conf /nonexistent/command
+conf "$world/later"
 start_ingestd
 alert power
-until_true "a missing command is not said" has_said 'alert-failed .*nonexistent'
+until_true "a missing command is not said" has_said 'alert-failed .*later'
+cp "$world/command" "$world/later"
+until_true "an alarm whose command could not start is lost" has_run 1
+# A runner that does not start: its configuration is broken, and mended.
+rm -f "$calls"/*
+stop_ingestd
+conf "$world/command"
+starts=$(said 'ingestd: started$')
+start_ingestd
+has_started() { [ "$(said 'ingestd: started$')" -gt "$starts" ]; }
+until_true "the daemon does not start" has_started
+echo 'alert-comand = typo' > "$server/etc/shutterseal/ingestd.conf"
+alert cover
+until_true "a runner that ends is not said" has_said 'the alert runner is gone: '
+conf "$world/command"
+until_true "an alarm whose runner did not start is lost" has_run 1
+rm -f "$calls"/*
 
 # Killed between the row and the command: what the last daemon said it had alerted is an hour ago, as after a crash.
 kill -KILL "$INGESTD_PID"
@@ -119,16 +148,41 @@ wait "$INGESTD_PID" 2> /dev/null || true
 INGESTD_PID=''
 conf "$world/command"
 handled=$server/var/lib/shutterseal/alarms
-last=$(sqlite3 "$server/var/lib/shutterseal/index.db" 'SELECT max(received_at) FROM envelope WHERE kind = 1')
+last=$(sqlite3 "$server/var/lib/shutterseal/index.db" "SELECT max(received_at) FROM envelope WHERE note = 'power'")
 printf 'format = 1\nhandled = %s\n' $((last - 1)) > "$handled"
 start_ingestd
 until_true "what a crash left is not alerted" has_run 1
 grep -q 'SHUTTERSEAL_KIND=power' "$calls"/* || fail "another one is alerted"
 stop_ingestd
+# Killed while an alarm waits for the pause to end: that one is alerted, and not the one before it.
+printf 'alert-command = %s/command\nalert-pause = 1h\n' "$world" > "$server/etc/shutterseal/ingestd.conf"
+rm -f "$calls"/*
+start_ingestd
+alert tamper
+until_true "the first is not alerted" has_run 1
+alert 'tamper again'
+digest=$(shutterseal find --root "$server" --kind event --json | grep '"note":"tamper"' | tail -n 1 | sed 's/.*"sha256":"\([0-9a-f]*\)".*/\1/')
+until_true "what was alerted is not noted" grep -q "^told = [0-9]* $digest\$" "$handled"
+until_true "the second is not said" has_said 'note="tamper again"'
+kill -KILL "$INGESTD_PID"
+wait "$INGESTD_PID" 2> /dev/null || true
+INGESTD_PID=''
+rm -f "$calls"/*
+start_ingestd
+until_true "an alarm that waited is lost" has_run 1
+grep -q 'SHUTTERSEAL_NOTE=tamper again' "$calls"/* || fail "another alarm than the one that waited is alerted"
+stop_ingestd
+[ "$(counted)" -eq 1 ] || fail "what had been alerted is alerted again"
 # And never again.
 rm -f "$calls"/*
 ingest_once
 [ "$(ran)" -eq 0 ] || fail "an alarm is alerted twice"
+# What was noted is damaged, or of a newer version.
+echo xx > "$handled"
+expect 0 'alarms. is damaged' shutterseal-ingestd --foreground --once --root "$server"
+grep -q '^handled = ' "$handled" || fail "a damaged note is not replaced"
+expect 78 'newer' sh -c "echo 'format = 2' > $handled; shutterseal-ingestd --once --root $server"
+rm "$handled"
 
 expect 78 'alert-command' env sh -c "echo 'alert-command = mail root' > $server/etc/shutterseal/ingestd.conf; shutterseal-ingestd --root $server -t"
 expect 64 'no socket' sh -c "echo 'alert-command = /bin/true' > $server/etc/shutterseal/ingestd.conf; shutterseal-ingestd --root $server --alert-runner 3< /dev/null"

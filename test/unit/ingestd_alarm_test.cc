@@ -2,6 +2,9 @@
 // Which alerts go, what they say, and who is silent.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "src/base/file.h"
 #include "src/ingestd/alarm.h"
 #include "test/unit/scratch.h"
@@ -71,6 +74,48 @@ TEST_CASE("what could not be sent stays") {
   CHECK(queue.rest()->kind == "tamper");
 }
 
+TEST_CASE("what was handed over waits until its command has started, and again when it could not be or the runner is gone") {
+  AlertQueue queue(1000);
+  auto tamper = alert("101", "tamper");
+  tamper.oldest = 7;
+  queue.add(tamper);
+  queue.sent(*queue.next(1), 1);
+  CHECK_FALSE(queue.next(2));
+  CHECK(queue.oldest() == 7);
+  queue.line_lost();
+  CHECK_FALSE(queue.is_on_its_way());
+  REQUIRE(queue.next(2));
+  queue.sent(*queue.next(2), 2);
+  queue.add(alert("101", "tamper"));
+  queue.not_started(3);
+  CHECK_FALSE(queue.next(1002));
+  REQUIRE(queue.next(1003));
+  CHECK(queue.next(1003)->count == 2);
+  CHECK(queue.oldest() == 7);
+  queue.sent(*queue.next(1003), 1003);
+  CHECK(queue.started().size() == 1);
+  CHECK(queue.oldest() == kLatestTime);
+  CHECK(queue.started().empty());
+}
+
+TEST_CASE("of silent and back the newer one waits alone, whatever comes back from the runner") {
+  AlertQueue queue(1000);
+  queue.add(alert("101", "silent"));
+  queue.add(alert("102", "silent"));
+  queue.add(alert("101", "back"));
+  auto next = queue.next(1);
+  REQUIRE(next);
+  CHECK(next->camera + next->kind == "101back");
+  queue.sent(*next, 1);
+  queue.add(alert("101", "silent"));
+  queue.line_lost();
+  next = queue.next(1);
+  REQUIRE(next);
+  CHECK(next->camera + next->kind == "101silent");
+  queue.sent(*next, 1);
+  CHECK(queue.next(1)->camera == "102");
+}
+
 TEST_CASE("a thousand cameras at once are a few messages, of which the last counts all the others") {
   AlertQueue queue(1000);
   for (int i = 0; i < 1000; ++i) queue.add(alert("c" + std::to_string(i), "silent"));
@@ -129,15 +174,56 @@ TEST_CASE("a camera falls silent once, is back once, and a restart tells it neit
   }
   CHECK(files.find(id)->silent_since == 1'800'000'000'000);
   CHECK(silence.look().empty());
+  {
+    Silence restarted(files, registry, 0);
+    const auto again = restarted.look();
+    REQUIRE(again.size() == 1);  // its command had not started
+    CHECK(again.front().silent);
+    CHECK(again.front().last == 1'800'000'000'000);
+  }
+  silence.told(id, true);
+  silence.save();
   Silence restarted(files, registry, 0);
   CHECK(stays_quiet(restarted));
   const auto back = restarted.heard(id, std::nullopt, 1'800'000'060'000);
   REQUIRE(back);
   CHECK_FALSE(back->silent);
   CHECK(back->after_ms == 60'000);
+  Silence later(files, registry, 1'000'000);
+  const auto words = later.look();
+  REQUIRE(words.size() == 1);
+  CHECK_FALSE(words.front().silent);
+  CHECK(words.front().after_ms == 60'000);
   CHECK_FALSE(restarted.heard(id, std::nullopt, 1'800'000'061'000));
   CHECK_FALSE(files.find(id)->silent_since);
   CHECK(files.find(id)->interval_ms == 1);
+}
+
+TEST_CASE("files that cannot be written or were removed keep nobody's silence from being told") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101"), broken = *CameraId::parse("100");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  Silence silence(files, registry, 0);
+  std::filesystem::create_directory(state / "heard/100");
+  CHECK_FALSE(silence.heard(broken, 900'000, 1'800'000'000'000));
+  CHECK_FALSE(silence.heard(id, 900'000, 1'800'000'000'000));
+  CHECK(silence.look().empty());
+  CHECK(silence.take_trouble());
+  CHECK(files.find(id));
+  std::filesystem::remove(state / "heard/101");
+  CHECK_FALSE(silence.heard(id, 1, 1'800'000'020'000));
+  CHECK_FALSE(silence.take_trouble());
+  std::filesystem::rename(state / "heard", state / "gone");
+  std::ofstream(state / "heard") << "no folder";
+  std::vector<Silence::Word> words;
+  while (words.empty()) words = silence.look();
+  CHECK(words.front().camera == id);
+  CHECK(silence.take_trouble());
+  std::filesystem::remove(state / "heard");
+  std::filesystem::rename(state / "gone", state / "heard");
+  silence.save();
+  CHECK(files.find(id)->silent_since == 1'800'000'020'000);
 }
 
 TEST_CASE("a camera that may not send is not silent") {

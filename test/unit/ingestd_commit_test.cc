@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "src/base/error.h"
+#include "src/base/file.h"
+#include "src/base/key_value.h"
 #include "src/ingestd/commit.h"
 #include "test/unit/envelope_world.h"
 #include "test/unit/scratch.h"
@@ -79,6 +81,34 @@ TEST_CASE("the same envelope in groups that are committed at the same time is st
     CHECK(committed == 2);
     CHECK(world.stored() == sequence);
   }
+}
+
+TEST_CASE("an event whose group failed after it was put into evidence is alerted when it is adopted") {
+  CommitWorld world;
+  auto passage = envelope::test_passage(1);
+  passage.kind = envelope::Kind::event;
+  passage.note = "tamper";
+  const auto sealed = seal_test(world.sealer, passage, as_bytes("text"));
+  auto event = world.drop_of(sealed, 1, kReceived);
+  event.envelopes.front().passage = passage;
+  const auto judged = event.envelopes.front();
+  auto bad = world.drop_of(world.seal(2), 2, kReceived);
+  bad.envelopes.front().verdict = Verdict::malformed;
+  std::vector<JudgedDrop> before, group;
+  before.push_back(world.drop_of(world.seal(3), 3, kReceived));
+  REQUIRE(world.committer->commit(before));
+  group.push_back(std::move(event));
+  group.push_back(std::move(bad));
+  // The books fail behind the evidence.
+  std::filesystem::remove_all(world.context.paths.quarantine);
+  std::ofstream(world.context.paths.quarantine) << "no folder";
+  CHECK_THROWS_AS(static_cast<void>(world.committer->commit(group)), Error);
+  CHECK(world.stored() == 2);
+  world.committer->adopt([&](ByteView, const CameraId&, const std::vector<server::Signer>&) { return judged; });
+  world.committer->tell_adopted();
+  world.committer->alarms().tend();
+  const auto content = read_file(world.context.paths.alarms, kLargestTextFile);
+  CHECK(as_text(content).find(sealed.digest.hex()) != std::string::npos);
 }
 
 TEST_CASE("after a group that failed none is committed before adoption") {

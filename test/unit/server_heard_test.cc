@@ -13,10 +13,11 @@ TEST_CASE("when a camera was heard goes to its file and back") {
   const auto id = *CameraId::parse("101");
   CHECK_FALSE(files.find(id));
   files.make();
-  const Heard heard{1'800'000'000'123, 900'000, 1'799'999'999'000};
+  const Heard heard{1'800'000'000'123, 900'000, 1'799'999'999'000, 1'799'999'999'000};
   files.write(id, heard);
   CHECK(files.find(id) == heard);
-  files.touch(id, 1'800'000'010'456);
+  CHECK(files.touch(id, 1'800'000'010'456));
+  CHECK_FALSE(files.touch(*CameraId::parse("102"), 1));
   CHECK(files.find(id)->last == 1'800'000'010'456);
   CHECK(files.list() == std::vector<CameraId>{id});
   CHECK(parse_heard(format_heard(heard), "f")->interval_ms == 900'000);
