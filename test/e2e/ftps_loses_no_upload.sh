@@ -38,13 +38,18 @@ upload_in_machine 101 > "$world/upload.log" 2>&1 || { cat "$world/upload.log"; i
 [ "$(in_machine journalctl --no-pager -t proftpd | grep -c 'session opened')" -le 5 ] || fail "the connection was not reused"
 echo "$many uploads"
 
+# An alarm has a name of its own, which the server must let in.
+expect 0 'sent$' in_machine shutterseal-upload alert tamper --root /opt/test/camera-101 --passphrase-file /opt/test/passphrase
+until_inside "the alarm does not arrive" sh -c 'shutterseal find --kind event | grep -q tamper'
+waiting_arrive() { upload_in_machine 101 > "$world/upload.log" 2>&1 || { cat "$world/upload.log"; fail "afterwards nothing arrives"; }; }
+waiting_arrive
+
 # Refusals: one line, an exit code, nothing lost.
 refused() {
   picture_in_machine 101 1
   expect "$1" "$2" upload_in_machine 101
   [ "$(find "$root/opt/test/camera-101/var/lib/shutterseal-upload/spool" -maxdepth 1 -name '*.p7m' | wc -l)" -ge 1 ] || fail "the envelope is gone"
 }
-waiting_arrive() { upload_in_machine 101 > "$world/upload.log" 2>&1 || { cat "$world/upload.log"; fail "afterwards nothing arrives"; }; }
 echo wrong > "$keys/ftp-password"
 chmod 600 "$keys/ftp-password"
 refused 77 'login refused'
