@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // alert: seals an event into the chain, at any time, beside run and watch, and sends it at once over a connection of its own: the line that they
 // use may be busy with a thousand pictures. What could not be sent is in the spool, where events go first.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <future>
+#include <optional>
 
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/program.h"
 #include "src/base/text.h"
+#include "src/base/time.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/parcel.h"
 #include "src/uploader/station.h"
@@ -21,7 +26,8 @@ using transport::Outcome;
 
 static constexpr std::size_t kLongestText = 4096;
 static constexpr std::size_t kLargestEnvelope = 64 * 1024;
-static constexpr int kTries = 3, kPauseMs = 1000;
+static constexpr int kTries = 3, kPauseMs = 1000, kTurnPollMs = 50;
+static constexpr std::int64_t kLongestTurnMs = 10'000, kLongestWaitMs = 60'000;
 
 static void check_note(const std::string& note) {
   const bool plain = std::all_of(note.begin(), note.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
@@ -41,7 +47,27 @@ static std::string text_of(const config::Arguments& arguments) {
 // would make a broken one. What arrives twice is stored once.
 static std::string name_of(const Envelope& event) { return "alarm-" + make_parcel({event}).name; }
 
+// A sensor that chatters starts many of us, and sshd lets a camera in eight times: one after the other. Each that comes to its turn touches the file; on a
+// line that is dead nobody does, and the others end instead of piling up. Nothing: it is not our turn.
+static std::optional<FileLock> wait_for_turn(const std::string& path) {
+  const auto deadline = monotonic_ms() + kLongestWaitMs;
+  for (;;) {
+    if (auto lock = FileLock::try_lock(path)) {
+      static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
+      return lock;
+    }
+    struct stat info {};
+    const bool is_known = ::stat(path.c_str(), &info) == 0;
+    if (monotonic_ms() >= deadline || !is_known || std::abs(now_ms() - mtime_ms(info)) > kLongestTurnMs) return std::nullopt;
+    static_cast<void>(::poll(nullptr, 0, kTurnPollMs));
+  }
+}
+
 static bool may_be_tried_again(Outcome outcome) { return outcome == Outcome::unreachable || outcome == Outcome::server_refused; }
+
+static Error not_sent(const Envelope& event, const std::string& reason) {
+  return {ErrorKind::temporary, fmt::format("event {} is sealed and not sent: {}; it stays in the spool and goes first", event.name.sequence, reason)};
+}
 
 static void send(const Envelope& event, const Bytes& octets, transport::Settings settings) {
   StopSignal stop_signal;
@@ -56,8 +82,7 @@ static void send(const Envelope& event, const Bytes& octets, transport::Settings
     if (!may_be_tried_again(result.outcome)) break;
   }
   if (result.outcome == Outcome::done) return;
-  throw Error(ErrorKind::temporary, fmt::format("event {} is sealed and not sent: {}; it stays in the spool and goes first", event.name.sequence,
-                                                escape_untrusted(result.detail, kLongestSubject)));
+  throw not_sent(event, escape_untrusted(result.detail, kLongestSubject));
 }
 
 int alert_command(const config::Arguments& arguments) {
@@ -73,8 +98,8 @@ int alert_command(const config::Arguments& arguments) {
   const auto event = station.seal_event(arguments.operands()[1], text);
   const auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
   Login login(opening.get(), identity);
-  // A sensor that chatters starts many of us, and sshd lets a camera in eight times: one after the other.
-  const auto lock = FileLock::wait(context.state + "/alert.lock");
+  const auto turn = wait_for_turn(context.state + "/alert.lock");
+  if (!turn) throw not_sent(event, "others before it have the line");
   send(event, octets, transport_settings(context, identity, login));
   fmt::print("sealed as {} of this chain, sent\n", event.name.sequence);
   return 0;

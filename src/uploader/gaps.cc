@@ -15,7 +15,7 @@ namespace shutterseal::uploader {
 
 static constexpr std::size_t kMostStated = 1024;   // the oldest is forgotten, and said again if it is still so
 static constexpr std::size_t kMostUnsealed = 10'000;
-static constexpr std::int64_t kStatementPause = 600'000;
+static constexpr std::int64_t kStatementPause = 600'000, kSavePause = 60'000;
 static constexpr const char* kUnsealedFile = "unsealed";
 
 // ---- of the chain -------------------------------------------------------------------------------------------------------------------
@@ -160,12 +160,23 @@ void Unsealed::look(const Names& waiting) {
   lost_ = lost(waiting);
   waiting_ = waiting;
   while (waiting_.size() > kMostUnsealed) waiting_.erase(std::prev(waiting_.end()));
+  unsaved_ = true;
+  if (monotonic_ms() >= next_save_) save();
+}
+
+// Some hundred kilobytes, which a full spool must not cost a card for each new picture. A power cut forgets the losses of a minute.
+void Unsealed::save() {
+  if (!unsaved_) return;
+  next_save_ = monotonic_ms() + kSavePause;
   auto text = format_key_value("format", "1") + format_key_value("since", std::to_string(since_)) + format_key_value("lost", std::to_string(lost_));
   for (const auto& name : waiting_) text += format_key_value("waiting", name);
   replace_file(file_, as_bytes(text), 0600);
+  unsaved_ = false;
 }
 
 void Unsealed::forget() {
+  unsaved_ = false;
+  next_save_ = 0;
   waiting_.clear();
   lost_ = 0;
   since_ = 0;

@@ -68,6 +68,7 @@ class Unsealed {
   using Names = std::set<std::string>;
   void look(const Names& waiting);                                // while it is full; those of the last look that are gone are lost
   [[nodiscard]] std::uint64_t lost(const Names& present) const;  // so far
+  void save();                                                    // what look() has not written: it does once a minute
   void forget();                                                  // it has room again, and the loss was said
   [[nodiscard]] bool is_open() const { return since_ != 0; }
   [[nodiscard]] TimeMs since() const { return since_; }
@@ -77,6 +78,8 @@ class Unsealed {
   Names waiting_;
   std::uint64_t lost_ = 0;
   TimeMs since_ = 0;
+  bool unsaved_ = false;
+  std::int64_t next_save_ = 0;  // monotonic
 };
 
 }  // namespace shutterseal::uploader

@@ -184,6 +184,7 @@ Ending Session::run() {
     state_gaps();
     seal_all();
     state_losses(true);
+    unsealed_.save();
     beat(true);
   } catch (...) {
     failure = std::current_exception();
@@ -241,6 +242,7 @@ void Session::wait_for_pictures() {
     poll_stop();
   }
   state_losses(true);
+  unsealed_.save();
 }
 
 Ending Session::watch() {

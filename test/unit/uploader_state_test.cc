@@ -306,6 +306,8 @@ TEST_CASE("what a full spool cost is counted over restarts") {
     CHECK_FALSE(unsealed.is_open());
     unsealed.look({"a", "b", "c"});
     unsealed.look({"b", "c", "d"});
+    CHECK(Unsealed(scratch.path).lost({"a", "b", "c"}) == 0);  // not written for each picture
+    unsealed.save();
   }
   Unsealed unsealed(scratch.path);
   CHECK(unsealed.is_open());
