@@ -22,8 +22,8 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr std::size_t kMostCommands = 4;
-static constexpr int kPollMs = 1000;
+static constexpr std::size_t kMostCommands = 4, kMostLeft = 16;
+static constexpr int kPollMs = 1000, kLeftPollMs = 100;
 
 // ---- the daemon's side ----------------------------------------------------------------------------------------------------------------
 
@@ -130,6 +130,11 @@ class Runner {
   StopSignal& stop_signal_;
   bool open_ = true;
   std::vector<Command> running_;
+  struct Left {
+    pid_t group;
+    std::int64_t deadline;
+  };
+  std::vector<Left> left_;  // process groups of commands that ended
 };
 
 LogLine Runner::line_of(const char* event, const Alert& alert) {
@@ -171,13 +176,10 @@ void Runner::take() {
   answer(alert && start(std::move(*alert)));
 }
 
-// What a command left in its process group ends with it: before it is reaped, while no other process can have its number.
 void Runner::end(Command& command) {
-  siginfo_t ended{};
-  if (::waitid(P_PID, static_cast<id_t>(command.pid), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != command.pid) return;
-  static_cast<void>(::kill(-command.pid, SIGKILL));
   int status = 0;
-  if (::waitpid(command.pid, &status, 0) != command.pid) return;
+  if (::waitpid(command.pid, &status, WNOHANG) != command.pid) return;
+  left_.push_back({command.pid, command.deadline});
   command.pid = -1;
   if (command.late)
     fail(command.alert, "not done in alert-timeout");
@@ -198,11 +200,17 @@ void Runner::look() {
     end(command);
   }
   std::erase_if(running_, [](const Command& command) { return command.pid < 0; });
+  // A mail system delivers behind the back of what called it, and has the command's time for it. While anything is in the group, the kernel gives its
+  // number to nobody else.
+  std::erase_if(left_, [stop](const Left& left) {
+    const bool late = stop || monotonic_ms() >= left.deadline;
+    return ::kill(-left.group, late ? SIGKILL : 0) != 0 || late;
+  });
 }
 
 void Runner::wait() {
-  std::vector<pollfd> polled{{stop_signal_.fd(), POLLIN, 0}, {open_ && running_.size() < kMostCommands ? kAlertFd : -1, POLLIN, 0}};
-  auto pause = static_cast<std::int64_t>(kPollMs);
+  std::vector<pollfd> polled{{stop_signal_.fd(), POLLIN, 0}, {open_ && running_.size() < kMostCommands && left_.size() < kMostLeft ? kAlertFd : -1, POLLIN, 0}};
+  auto pause = static_cast<std::int64_t>(left_.empty() ? kPollMs : kLeftPollMs);
   for (const auto& command : running_) {
     polled.push_back({command.ended.get(), POLLIN, 0});
     if (!command.late) pause = std::clamp<std::int64_t>(command.deadline - monotonic_ms(), 0, pause);
@@ -212,7 +220,7 @@ void Runner::wait() {
 }
 
 void Runner::run() {
-  while (open_ || !running_.empty()) {
+  while (open_ || !running_.empty() || !left_.empty()) {
     wait();
     look();
   }

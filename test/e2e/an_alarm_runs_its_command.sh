@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The daemon runs alert-command for events that it stored: its words and environment, no descriptor of ours, no shell; a hostile note is text. A flood is
-# counted and not run; a command that hangs is ended with what it started, and so is what one that ended left; one that fails is said, one that
+# counted and not run; a command that hangs is ended with what it started, and so is, in its time, what one that ended left; one that fails is said, one that
 # cannot start is tried again; an alarm that a crash kept from its command, waiting or not, is alerted by the next start; nothing is alerted for
 # what was refused.
 # shellcheck source=test/lib/world.sh
