@@ -63,6 +63,8 @@ void Committer::adopt(const server::JudgeOne& judge) {
   server::acquit_all(index_, registry_);
   thefts_.clear();
   broken_ = false;
+  books.unlock();
+  if (caught_up_) alarms_.stored(take_adopted());
 }
 
 std::vector<ledger::Row> Committer::take_adopted() {
@@ -72,9 +74,10 @@ std::vector<ledger::Row> Committer::take_adopted() {
   return rows;
 }
 
-void Committer::catch_up() { alarms_.catch_up(index_, take_adopted()); }
-
-void Committer::tell_adopted() { alarms_.stored(take_adopted()); }
+void Committer::catch_up() {
+  alarms_.catch_up(index_, take_adopted());
+  caught_up_ = true;
+}
 
 // ---- one group ----------------------------------------------------------------------------------------------------------------------
 

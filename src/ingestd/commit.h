@@ -28,9 +28,7 @@ class Committer {
   Committer(const Context& context, const registry::Registry& registry, const Log& log);
   // Evidence, and what was put aside, without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
-  // After adoption, at start and else: what was stored and not alerted.
-  void catch_up();
-  void tell_adopted();
+  void catch_up();  // at start, after adoption: what was stored and not alerted. From then on adopt() alerts what it gave a row
   // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
   // this one failed, and its thread has the Error.
   [[nodiscard]] bool commit(const std::vector<JudgedDrop>& group);
@@ -80,6 +78,7 @@ class Committer {
   Alarms alarms_;
   std::vector<ledger::Row> stored_;  // of the group whose turn it is
   std::map<Digest, ledger::Row> adopted_;  // and not told to the alarms yet
+  bool caught_up_ = false;
 };
 
 }  // namespace shutterseal::ingestd

@@ -297,8 +297,7 @@ bool Pipeline::pause() {
 void Pipeline::recover(Verifier& verifier) {
   const std::lock_guard one_at_a_time(recovering_);
   while (committer_.is_broken() && pause()) try {
-      committer_.adopt(judge_with(verifier, custodians_));
-      committer_.tell_adopted();
+      return committer_.adopt(judge_with(verifier, custodians_));
     } catch (const Error& error) {
       log_.error(LogLine("trouble").sentence("reason", error.what()));
     }
