@@ -109,6 +109,7 @@ struct Committer::ToStore {
 struct Committer::Known {
   std::optional<registry::State> state;
   ledger::Theft* theft = nullptr;  // of thefts_; null: not stolen
+  std::optional<TimeMs> stolen_at = {};
 };
 
 struct Committer::Plan {
@@ -136,7 +137,7 @@ const Committer::Known& Committer::look_up(const CameraId& id, Plan& plan) {
   if (known != plan.cameras.end()) return known->second;
   Known found;
   try {
-    if (const auto camera = registry_.find(id)) found = {camera->state, theft_of(*camera)};
+    if (const auto camera = registry_.find(id)) found = {camera->state, theft_of(*camera), registry::theft_time(*camera)};
   } catch (const Error&) {
     // Its drops wait; who takes them in says why.
   }
@@ -173,7 +174,7 @@ bool Committer::proves_more(TimeMs received, const envelope::Judged& one, const 
 
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
-  const auto [state, theft] = look_up(judged.drop.camera, plan);
+  const auto [state, theft, stolen_at] = look_up(judged.drop.camera, plan);
   if (!state || leaves_drops_waiting(*state)) return;
   // Revoked since intake: what was written for evidence alone is taken afresh at the next look.
   if (theft && !judged.drafts.empty()) return;
@@ -254,10 +255,10 @@ void Committer::record_envelope(const ToStore& stored) {
   log_.info(line);
 }
 
-// Its camera was found to be stolen by a later group, which could not see this one's rows yet.
+// Its camera was found to be stolen, or earlier, by a later group, which could not see this one's rows yet.
 void Committer::tell_theft(const ToStore& stored, const Plan& plan) {
   const auto known = thefts_.find(stored.camera());
-  if (!plan.cameras.at(stored.camera()).theft && known != thefts_.end()) known->second.add(stored.link());
+  if (known != thefts_.end() && plan.cameras.at(stored.camera()).stolen_at != known->second.stolen_at()) known->second.add(stored.link());
 }
 
 // What is stored now may lead to what was put aside before it came.
