@@ -113,14 +113,17 @@ endef
 $(foreach l,$(UNIT_FOLDERS),$(eval $(call unit,$(l))))
 
 # What end-to-end tests need beside the programs, never installed: the daemon with a verifier that was taken over (the object comes before the
-# archive, so that the archive's own is left out), and a maker of whole fleets.
+# archive, so that the archive's own is left out), a maker of whole fleets, and two groups on a failing disk.
 $(BUILD)/test/subverted-ingestd: $(call objects,test/subverted/answer.cc src/ingestd/main.cc) $(call archives,ingestd)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,ingestd)
 $(BUILD)/test/make-fleet: $(call objects,test/fleet/make_fleet.cc) $(call archives,server)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,server)
-test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet $(BUILD)/bench/delay_proxy
+$(BUILD)/test/two-groups: $(call objects,test/disk/two_groups.cc) $(call archives,base)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,base)
+test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet $(BUILD)/test/two-groups $(BUILD)/bench/delay_proxy
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 

@@ -8,7 +8,7 @@ mkdir -p "$1/test-logs"
 started=$(date +%s)
 limit=300
 [ -z "${LONG:-}" ] || limit=7200
-timeout "$limit" sh "$2" "$1" > "$log" 2>&1
+timeout -k 30 "$limit" sh "$2" "$1" > "$log" 2>&1
 status=$?
 case $name in must-fail-*) if [ $status -eq 1 ]; then status=0; else status=1; fi ;; esac
 case $status in

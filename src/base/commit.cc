@@ -85,12 +85,19 @@ static bool are_on_one_file_system(const std::vector<Synced>& all) {
   return std::all_of(all.begin(), all.end(), [device](const Synced& one) { return device_of(one.fd, one.where) == device; });
 }
 
+// syncfs tells of errors since its one descriptor was opened: another's may be older, and have been told to an earlier group. Each file's own descriptor
+// still knows; nothing is left to wait for.
+static void expect_no_error(const Synced& one) {
+  if (::sync_file_range(one.fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0) throw_errno("cannot sync", one.where);
+}
+
 // One syncfs stands for many fsyncs where it may: each of those would be a commit of the journal of its own.
 static void sync_together(const std::vector<Synced>& all) {
   if (all.size() < 2 || !are_on_one_file_system(all) || !honours_syncfs(all.front().fd)) {
     for (const auto& one : all) sync_file(one.fd, one.where);
-  } else if (::syncfs(all.front().fd) != 0) {
-    throw_errno("cannot sync", all.front().where);
+  } else {
+    if (::syncfs(all.front().fd) != 0) throw_errno("cannot sync", all.front().where);
+    for (const auto& one : all) expect_no_error(one);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -17,7 +18,7 @@
 namespace shutterseal::evidence {
 
 static constexpr mode_t kFileMode = 0440, kDirMode = 0750;
-static constexpr std::size_t kMostOpenHours = 256;
+static constexpr std::size_t kMostOpenHours = 512, kMostDurable = 100'000;
 static constexpr std::string_view kSuffix = ".p7m";
 
 static std::string hour_of(const CameraId& camera, TimeMs received) {
@@ -50,26 +51,51 @@ static std::string parent_of(const std::string& place) {
   return slash == std::string::npos ? "" : place.substr(0, slash);
 }
 
-// Directory descriptors of the hours written to lately: shared, so that a group keeps its own while another evicts them.
+// Directory descriptors of the hours written to lately: shared, so that a group keeps its own while another evicts them. More cameras than that cost
+// opening, not syncing: which folders are durable is remembered for longer.
 class Hours {
  public:
   explicit Hours(int root) : root_(root) {}
   std::shared_ptr<Fd> open(const std::string& hour) {
     const std::lock_guard guard(mutex_);
-    auto& known = open_[hour];
-    if (known) return known;
+    if (const auto known = open_.find(hour); known != open_.end()) return known->second;
     Fd dir = open_dir_at(root_, ".");
-    for (const auto part : split(hour, '/')) dir = make_dir_at(dir.get(), std::string(part), kDirMode);
-    auto made = std::make_shared<Fd>(std::move(dir));
-    known = made;
-    if (open_.size() > kMostOpenHours) open_.clear();
-    return made;
+    std::string path;
+    for (const auto part : split(hour, '/')) {
+      path += "/" + std::string(part);
+      dir = enter(dir.get(), std::string(part), path);
+    }
+    if (order_.size() == kMostOpenHours) {
+      open_.erase(order_.front());
+      order_.pop_front();
+    }
+    order_.push_back(hour);
+    return open_[hour] = std::make_shared<Fd>(std::move(dir));
+  }
+  // After an error: each descriptor would tell of it once more.
+  void forget() {
+    const std::lock_guard guard(mutex_);
+    open_.clear();
+    order_.clear();
+    durable_.clear();
   }
 
  private:
+  Fd enter(int dir, const std::string& name, const std::string& path) {
+    if (durable_.contains(path)) {
+      Fd found(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (found) return found;  // otherwise somebody removed it
+    }
+    auto made = make_dir_at(dir, name, kDirMode);
+    if (durable_.size() == kMostDurable) durable_.clear();
+    durable_.insert(path);
+    return made;
+  }
   int root_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Fd>> open_;
+  std::deque<std::string> order_;   // of open_, the oldest first
+  std::set<std::string> durable_;  // folders that this process has synced
 };
 
 class UnnamedDraft : public Draft {
@@ -105,7 +131,7 @@ class DirectoryStore : public Store {
       else
         commit.add(held.back()->get(), name, {item.content}, kFileMode, where);
     }
-    const auto linked = commit.commit();
+    const auto linked = commit_all(commit);
     for (std::size_t i = 0; i < linked.size(); ++i)
       if (linked[i] == Linked::different)
         throw Error(ErrorKind::io, "evidence '" + path_ + "/" + locations[i] + "' exists with other bytes");
@@ -142,6 +168,14 @@ class DirectoryStore : public Store {
   std::uint64_t free_space() const override { return shutterseal::free_space(root_.get()); }
 
  private:
+  std::vector<Linked> commit_all(CommitGroup& group) {
+    try {
+      return group.commit();
+    } catch (...) {
+      hours_.forget();
+      throw;
+    }
+  }
   static std::vector<std::string> sorted(const std::string& dir) {
     auto names = list_dir(open_dir(dir).get());
     std::sort(names.begin(), names.end());

@@ -254,9 +254,12 @@ static std::size_t weight_of(const JudgedDrop& judged) {
 std::vector<JudgedDrop> Pipeline::next_group() {
   std::unique_lock guard(mutex_);
   const auto nothing_left = [this] { return failure_ || (ending_ && waiting_.empty() && in_lanes_ == 0 && judged_.empty()); };
-  changed_.wait(guard, [&] { return nothing_left() || !judged_.empty(); });
   const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
-  changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
+  // The other committer may have taken all of it meanwhile.
+  do {
+    changed_.wait(guard, [&] { return nothing_left() || !judged_.empty(); });
+    changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
+  } while (judged_.empty() && !nothing_left());
   std::vector<JudgedDrop> group;
   std::map<CameraId, std::size_t> shares;
   const auto share = share_of_one();

@@ -42,6 +42,8 @@ make_fleet late- 50 1 1 2000 "$world/away"
 start_ingestd
 /usr/bin/python3 "$project/test/lib/endless_flood.py" "$(incoming aa1)" &
 flood=$!
+count_threads() { find "/proc/$INGESTD_PID/task" -mindepth 1 -maxdepth 1 | wc -l; }
+threads=$(count_threads)
 flood_is_on() { [ "$(said 'refused camera=aa1')" -ge 200 ]; }
 wait_until 60 "the flood did not begin" flood_is_on
 for folder in "$world"/away/cam-late-*; do mv "$folder"/*.parcel "$(incoming "${folder##*/cam-}")/"; done
@@ -53,6 +55,8 @@ flood_goes_on() { [ "$(said 'refused camera=aa1')" -gt "$count" ]; }
 wait_until 60 "the control: the flood had ended" flood_goes_on
 kill $flood
 wait $flood 2> /dev/null || true
+# Two committers wait for the same drop; the one that gets none goes on waiting.
+[ "$(count_threads)" -ge "$threads" ] || fail "of $threads threads of the daemon $(count_threads) are left"
 stop_ingestd
 grep -q trouble "$world/ingestd.log" && fail "the flood made trouble"
 [ "$(envelopes "$evidence")" -eq 750 ] || fail "$(envelopes "$evidence") of 750 envelopes are stored"

@@ -19,9 +19,11 @@ shutterseal camera sign "$request" --authority-key "$world/foreign/authority.key
   --passphrase-file "$passphrase" --out "$world/foreign-103.pem" > "$world/sign.log"
 expect 65 'authority' shutterseal camera add 103 --root "$server" --request "$request" --certificate "$world/foreign-103.pem" --out "$world/b"
 printf 'picture-limit = 10k\n' > "$world/small.conf"
+start_ingestd  # the camera states what it rejected
 take_pictures 101 1 20000
 expect 65 'picture-limit' shutterseal-upload run --config "$world/small.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase"
 [ "$(find "$(capture 101)/rejected" -type f | wc -l)" -eq 1 ] || fail "the large picture is not in rejected/"
+stop_ingestd
 printf 'capture-dir = %s\n' "$world/nowhere" > "$world/nowhere.conf"
 expect 66 'nowhere' shutterseal-upload run --config "$world/nowhere.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase"
 # A spool that is no directory: said, and the picture stays.

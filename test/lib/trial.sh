@@ -41,16 +41,7 @@ order_next() { echo "$*" > "$order.own" && mv "$order.own" "$order"; }
 faults() { grep -c '^fired' "$world/proxy.steps" || true; }
 
 # Waits for a command to be true, for as long as a loaded machine may need.
-until_true() {
-  what=$1
-  shift
-  tries=0
-  until "$@"; do
-    tries=$((tries + 1))
-    [ $tries -lt 1200 ] || fail "$what"
-    sleep 0.05
-  done
-}
+until_true() { wait_until 60 "$@"; }
 has_drained() { [ "$(waiting "$1")" -eq 0 ]; }
 stores() { [ "$(envelopes "$evidence")" -eq "$1" ]; }
 # Nothing waits on the camera, and evidence holds exactly so many.
