@@ -26,7 +26,8 @@ namespace shutterseal::ingestd {
 static constexpr std::int64_t kRefillMs = 10'000, kReopenMs = 5'000, kLastAnswersMs = 10'000;
 // How often a sync is spent on what was alerted: so much is alerted again after a crash, and so much of the index is read for events by a start.
 static constexpr std::int64_t kRememberMs = 5'000;
-// Groups are committed side by side, and adopted after a failure: what is stored now came this long ago at the earliest. As far back as adoption looks.
+// Groups are committed side by side, and adopted after a failure: what is stored now came this long ago at the earliest, unless its drop waited for the
+// daemon. As far back as adoption looks.
 static constexpr TimeMs kLatestGroupMs = 3600 * 1000;
 static constexpr std::size_t kMostTold = 500;  // in the file; beyond that, in a flood, it looks less far back
 static constexpr const char* kSeveral = "-";

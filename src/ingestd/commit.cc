@@ -49,7 +49,8 @@ void Committer::adopt(const server::JudgeOne& judge) {
   if (newest && !(is_void ? *void_ : *store_).contains(newest->location))
     throw Error(ErrorKind::data, "the index knows '" + (is_void ? context_.paths.void_dir : context_.paths.evidence) + "/" + newest->location +
                                      "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
-  // A clock that was set back received after the newest row, but at an earlier time.
+  // A clock that was set back received after the newest row, but at an earlier time. What waited for longer than the margin is not looked for: its drop
+  // waits still, comes to the same name again, and gets its row then.
   const auto since = newest ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
   // Kept over a failure: what was committed before it is not adopted a second time. Without an index all evidence is, and is no news.
   const auto note = [&](const server::Adoption& adoption) {
@@ -161,11 +162,6 @@ void Committer::note_again(const CameraId& camera, const envelope::Judged& one) 
   if (runs.size() > kMostAgain) runs.erase(runs.begin());
 }
 
-// Of a stolen camera, what lay in its drop directory before the theft, and was not touched since, was had before it.
-static TimeMs received_at(const Drop& drop, const ledger::Theft* theft) {
-  return theft && drop.unchanged_since < theft->stolen_at() ? drop.unchanged_since : drop.received_at;
-}
-
 // A thief who sends what waits already, so that it is taken in first and as his, must not make it void.
 bool Committer::proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const {
   const auto row = index_.find_digest(one.digest);
@@ -188,7 +184,7 @@ void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
       is_done = is_done && !theft;
       continue;
     }
-    const auto received = received_at(judged.drop, theft);
+    const auto received = judged.drop.had_since();
     const bool is_known = index_.contains(one.passage.chain, one.passage.sequence, one.digest);
     if (is_known && !theft) note_again(judged.drop.camera, one);
     if (is_known && !(theft && proves_more(received, one, *theft))) continue;
@@ -345,10 +341,10 @@ void Committer::write_receipts(Plan& plan) {
 }
 
 // Only the file that was judged: the camera may have put another under the same name.
-static void remove_drop(int dir, const Drop& drop) {
+static void remove_if_judged(int dir, const Drop& drop, const std::string& name) {
   struct stat info {};
-  if (::fstatat(dir, drop.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
-  if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir, drop.name);
+  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir, name);
 }
 
 void Committer::remove_drops(const std::vector<const JudgedDrop*>& settled) {
@@ -356,7 +352,7 @@ void Committer::remove_drops(const std::vector<const JudgedDrop*>& settled) {
   for (const auto* judged : settled) {
     auto& dir = dirs[judged->drop.camera];
     if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
-    remove_drop(dir.get(), judged->drop);
+    for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);
   }
 }
 

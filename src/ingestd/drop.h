@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,13 +21,16 @@ namespace shutterseal::ingestd {
 struct Drop {
   CameraId camera;
   std::string name;
-  TimeMs received_at = 0;
+  TimeMs received_at = 0;  // when it was taken in
   dev_t device = 0;  // with inode: which file was judged, should the name mean another one by now
   ino_t inode = 0;
   std::uint64_t size = 0;
   Fd file;                     // closed when its octets were read
   bool is_for_keeping = false; // in memory until the commit: its camera is revoked, and where it goes is decided there
-  TimeMs unchanged_since = 0;  // by the kernel's clock, once its octets were read: the server had them then
+  TimeMs unchanged_since = kLatestTime;  // by the kernel's clock, once its octets were read: the server had them then
+
+  // So no time that the daemon was away counts, and a second try gives the same.
+  [[nodiscard]] TimeMs had_since() const noexcept { return std::min(received_at, unchanged_since); }
 };
 
 struct JudgedDrop {

@@ -22,9 +22,22 @@ static constexpr auto kSecondLook = std::chrono::milliseconds(20);
 
 std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
 
+static constexpr std::string_view kPart = ".part";
+
+std::string part_name(const std::string& drop) { return "." + drop + std::string(kPart); }
+
+// Still the second name of a drop that waits: removing it would change the time since when that is had. It goes with the drop.
+static bool belongs_to_drop(int dir, const std::string& name, const struct stat& info) {
+  if (info.st_nlink < 2 || !name.ends_with(kPart) || name.size() < kPart.size() + 2) return false;
+  struct stat drop {};
+  const auto drop_name = name.substr(1, name.size() - 1 - kPart.size());
+  return !drop_name.starts_with('.') && ::fstatat(dir, drop_name.c_str(), &drop, AT_SYMLINK_NOFOLLOW) == 0 && drop.st_ino == info.st_ino && drop.st_dev == info.st_dev;
+}
+
 static void remove_if_old(int dir, const std::string& name, std::int64_t age) {
   struct stat info {};
-  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) && now_ms() - mtime_ms(info) > age) unlink_at(dir, name);
+  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) || now_ms() - mtime_ms(info) <= age) return;
+  if (!belongs_to_drop(dir, name, info)) unlink_at(dir, name);
 }
 
 std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
@@ -84,16 +97,11 @@ void Intake::refuse_thing(const CameraId& camera, int dir, const std::string& na
   log_.warning(LogLine("refused").field("camera", camera.text()).field("verdict", verdict_name(verdict)).untrusted("file", name));
 }
 
-// A plain SFTP rename is link and unlink: for a moment the file has two names. Should sshd be killed in between, the second name stays for
-// ever: it is the upload's own .part, so it goes. Other second names do no harm: the octets are copied before they are judged.
-bool Intake::is_alone(int dir, const std::string& name, const struct stat& info) {
-  if (info.st_nlink < 2) return true;
-  std::this_thread::sleep_for(kSecondLook);
-  struct stat part {};
-  const auto part_name = "." + name + ".part";
-  if (::fstatat(dir, part_name.c_str(), &part, AT_SYMLINK_NOFOLLOW) == 0 && part.st_ino == info.st_ino && part.st_dev == info.st_dev)
-    unlink_at(dir, part_name);
-  return true;
+// A plain SFTP rename is link and unlink: for a moment the file has two names, and sshd is given it. Should it be killed in between, the second name
+// stays: the upload's own .part, which goes with the drop once that is settled, because removing it sets the change time by which the drop was had
+// before a theft. Other second names do no harm: the octets are copied before they are judged.
+static void wait_for_rename(const struct stat& info) {
+  if (info.st_nlink >= 2) std::this_thread::sleep_for(kSecondLook);
 }
 
 bool Intake::may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info) {
@@ -104,7 +112,8 @@ bool Intake::may_take(const registry::Camera& camera, int dir, const std::string
   if (info.st_uid != camera.uid) return refuse(Verdict::not_a_file, "belongs to uid " + std::to_string(info.st_uid));
   if (static_cast<std::uint64_t>(info.st_size) > context_.settings.drop_limit)
     return refuse(Verdict::too_large, std::to_string(info.st_size) + " octets");
-  return is_alone(dir, name, info);
+  wait_for_rename(info);
+  return true;
 }
 
 std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {

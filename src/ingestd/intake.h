@@ -38,7 +38,6 @@ class Intake {
 
  private:
   [[nodiscard]] bool may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info);
-  [[nodiscard]] bool is_alone(int dir, const std::string& name, const struct stat& info);
   void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
   [[nodiscard]] bool has_complained(const CameraId& camera, const std::string& name, const char* why) const;
 
@@ -55,5 +54,6 @@ class Intake {
 };
 
 [[nodiscard]] std::string incoming_path(const ServerPaths& paths, const CameraId& camera);
+[[nodiscard]] std::string part_name(const std::string& drop);  // what a drop was called while it was uploaded
 
 }  // namespace shutterseal::ingestd

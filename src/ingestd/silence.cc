@@ -65,7 +65,9 @@ std::optional<Silence::Word> Silence::heard(const CameraId& id, std::optional<st
   const auto before = entry.heard;
   const auto waited = monotonic_ms() - entry.since;
   entry.since = monotonic_ms();
-  entry.heard = {received_at, interval_ms.value_or(before.interval_ms), std::nullopt, before.silent_since ? before.silent_since : before.untold};
+  // What waited while the daemon was away may be taken in behind what is newer; a time to come is of a clock that was set back.
+  const auto last = before.last <= now_ms() ? std::max(before.last, received_at) : received_at;
+  entry.heard = {last, interval_ms.value_or(before.interval_ms), std::nullopt, before.silent_since ? before.silent_since : before.untold};
   // A camera that states another interval in each of a thousand heartbeats must not have each synced here, inside a commit.
   entry.unsaved = entry.unsaved || first || before.interval_ms != entry.heard.interval_ms;
   if (!before.silent_since) {

@@ -45,6 +45,9 @@ take_pictures 101 6 6000
 upload 101
 [ "$(waiting 101)" -eq 6 ] || fail "the spool does not hold what was taken"
 drop 8-8-00000000000000aa 8
+# sshd was killed within its rename: the second name must go, and must not go too early.
+ln "$incoming/8-8-00000000000000aa.parcel" "$incoming/.8-8-00000000000000aa.parcel.part"
+touch -d '30 days ago' "$incoming/8-8-00000000000000aa.parcel"
 sleep 0.02
 stolen_at=$(now)
 
@@ -87,7 +90,7 @@ expect 0 'camera 101 is revoked (stolen)' revoke 101 --reason stolen --stolen-at
 grep -q '^state = revoked$' "$server/etc/shutterseal/cameras/cam-101/camera.conf" || fail "the state is not in camera.conf"
 [ ! -s "$server/etc/shutterseal/cameras/cam-101/authorized_keys" ] || fail "the SSH key is still there"
 ingest_once
-[ -z "$(find "$incoming" -name '*.parcel')" ] || fail "drops are left"
+[ -z "$(find "$incoming" -type f)" ] || fail "drops are left"
 says '1 accepted received-before' '2 accepted received-before' '3 void-after-theft -' '4 void-after-theft -' '5 void-after-theft -' \
   '8 accepted received-before' '9 void-after-theft -' '10 void-after-theft -'
 [ "$(envelopes "$aside")" -eq 6 ] || fail "what is void is not in void/"
@@ -220,3 +223,14 @@ checked() { openssl verify -crl_check -CAfile "$custodian/authority.pem" -CRLfil
 expect 2 'certificate revoked' checked 101
 expect 2 'certificate revoked' checked 102
 expect 0 'OK' checked 103
+
+# Uploaded before the theft to a daemon that came back after it, and before anybody knew.
+take_pictures 103 1 6000
+upload 103
+cat "$(spool 103)"/*.p7m > "$server/srv/shutterseal/drop/cam-103/incoming/1-1-00000000000000aa.parcel"
+sleep 0.02
+stolen_at=$(now)
+sleep 0.02
+ingest_once
+expect 0 'revoked (stolen)' revoke 103 --reason stolen --stolen-at "$stolen_at"
+expect 0 ' accepted .*received-before' shutterseal find --root "$server" --camera 103

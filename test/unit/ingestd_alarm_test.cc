@@ -226,6 +226,19 @@ TEST_CASE("files that cannot be written or were removed keep nobody's silence fr
   CHECK(files.find(id)->silent_since == 1'800'000'020'000);
 }
 
+TEST_CASE("what was uploaded earlier and taken in later does not make a camera heard earlier") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  Silence silence(files, registry, 0);
+  const auto now = now_ms();
+  CHECK_FALSE(silence.heard(id, std::nullopt, now - 1));
+  CHECK_FALSE(silence.heard(id, std::nullopt, now - 3600'000));
+  silence.save();
+  CHECK(files.find(id)->last == now - 1);
+}
+
 TEST_CASE("a camera that may not send is not silent") {
   const Scratch registry_dir, state;
   const auto id = *CameraId::parse("101");

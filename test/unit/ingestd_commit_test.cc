@@ -138,4 +138,32 @@ TEST_CASE("after a group that failed none is committed before adoption") {
   CHECK(world.stored() == 3);
 }
 
+TEST_CASE("what waited for hours before a crash gets its row by its drop, under the same name") {
+  CommitWorld world;
+  std::vector<JudgedDrop> newer, older;
+  newer.push_back(world.drop_of(world.seal(2), 2, kReceived));
+  REQUIRE(world.committer->commit(newer));
+  const auto sealed = world.seal(1);
+  older.push_back(world.drop_of(sealed, 1, kReceived));
+  const auto uploaded = older[0].drop.unchanged_since = kReceived - 5 * 3600'000;
+  const auto& passage = older[0].envelopes[0].passage;
+  static_cast<void>(evidence::open_directory_store(world.context.paths.evidence)
+                        ->put({{world.id, passage.chain, passage.sequence, sealed.digest, uploaded, sealed.view()}}));
+  world.adopt();
+  CHECK_FALSE(ledger::Index(world.context.paths.index, ledger::Access::read_only).find_digest(sealed.digest));
+  older[0].drafts.push_back(world.committer->draft(world.id, kReceived, sealed.view()));  // in the folder of another hour
+  REQUIRE(world.committer->commit(older));
+  CHECK(world.stored() == 2);
+  const auto row = ledger::Index(world.context.paths.index, ledger::Access::read_only).find_digest(sealed.digest);
+  REQUIRE(row);
+  CHECK(row->received_at == uploaded);
+  const auto fresh = world.seal(3);
+  newer.clear();
+  newer.push_back(world.drop_of(fresh, 3, kReceived));
+  newer[0].drop.unchanged_since = uploaded;
+  newer[0].drafts.push_back(world.committer->draft(world.id, kReceived, fresh.view()));
+  REQUIRE(world.committer->commit(newer));
+  CHECK(world.stored() == 3);
+}
+
 }  // namespace shutterseal::ingestd
