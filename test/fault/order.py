@@ -117,7 +117,7 @@ class Disk:
         if f'{SPOOL}/' in path:
             self.seen['covered'] += 1
             # When the last heartbeat was is worth one heartbeat, not an envelope.
-            unsynced = [name for name in self.unsynced_below(STATE) if not name.endswith('/heartbeat')]
+            unsynced = [name for name in self.unsynced_below(STATE) if 'heartbeat' not in os.path.basename(name)]
             self.demand(unsynced, 'an envelope removed before the receipt is remembered')
         self.names[os.path.dirname(path)].discard(path)
         self.doubtful.discard(path)
