@@ -44,6 +44,13 @@ static KeyUriReading read_token_uri(KeyUri uri) {
   return {uri, {}};
 }
 
+KeyUri file_key(const std::string& path) {
+  KeyUri uri;
+  uri.text = std::string(kFile) + path;
+  uri.path = path;
+  return uri;
+}
+
 KeyUriReading parse_key_uri(std::string_view text) {
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   KeyUri uri;

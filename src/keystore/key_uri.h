@@ -24,6 +24,8 @@ struct KeyUriReading {
   std::optional<KeyUri> uri;
   std::string reason;
 };
+// A path that no configuration chose (below --root): relative, or with spaces, as it may be.
+[[nodiscard]] KeyUri file_key(const std::string& path);
 [[nodiscard]] KeyUriReading parse_key_uri(std::string_view text);
 
 }  // namespace shutterseal::keystore

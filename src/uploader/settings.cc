@@ -9,6 +9,8 @@
 
 namespace shutterseal::uploader {
 
+static constexpr const char *kSigningKey = "/signing.key", *kSshKey = "/ssh.key";
+
 static constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 static constexpr std::uint64_t kLargestSize = std::uint64_t{1} << 46;
 static constexpr std::int64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHour;
@@ -73,7 +75,10 @@ static void check(UploadSettings& settings, const std::string& file) {
   if (settings.capture_dir.empty()) refuse(file, "'capture-dir' is empty");
 }
 
-static keystore::KeyUri key_uri(const std::string& file, const std::string& key, const std::string& text) {
+static keystore::KeyUri usual_key(const Context& context, const char* name) { return keystore::file_key(context.paths.keys + name); }
+
+static keystore::KeyUri key_uri(const std::string& file, const std::string& key, const std::string& text, const keystore::KeyUri& usual) {
+  if (text == usual.text) return usual;
   auto reading = keystore::parse_key_uri(text);
   if (!reading.uri) refuse(file, "'" + key + "' " + reading.reason);
   return *reading.uri;
@@ -82,8 +87,8 @@ static keystore::KeyUri key_uri(const std::string& file, const std::string& key,
 // One key for both would sign, as SSH, octets that a server has a hand in.
 static void check_keys(Context& context, const std::string& file) {
   const auto& settings = context.settings;
-  context.signing_key = key_uri(file, "signing-key", settings.signing_key);
-  context.ssh_key = key_uri(file, "ssh-key", settings.ssh_key);
+  context.signing_key = key_uri(file, "signing-key", settings.signing_key, usual_key(context, kSigningKey));
+  context.ssh_key = key_uri(file, "ssh-key", settings.ssh_key, usual_key(context, kSshKey));
   if (context.signing_key.text == context.ssh_key.text) refuse(file, "'signing-key' and 'ssh-key' are two keys");
   const auto in = [&context](keystore::KeyPlace place) { return context.signing_key.place == place || context.ssh_key.place == place; };
   if (in(keystore::KeyPlace::token) && settings.hardware.pkcs11_module.empty()) refuse(file, "a key at pkcs11: needs 'pkcs11-module'");
@@ -107,8 +112,8 @@ Context load_context(const config::Arguments& arguments) {
   context.paths = camera_paths(arguments.get("root"));
   context.settings.capture_dir = context.paths.capture;
   context.settings.ftp_password_file = context.paths.keys + "/ftp-password";
-  context.settings.signing_key = "file:" + context.paths.keys + "/signing.key";
-  context.settings.ssh_key = "file:" + context.paths.keys + "/ssh.key";
+  context.settings.signing_key = usual_key(context, kSigningKey).text;
+  context.settings.ssh_key = usual_key(context, kSshKey).text;
   place(context);
   config::Settings table;
   bind(table, context.settings);

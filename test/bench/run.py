@@ -5,6 +5,7 @@
 Everything runs on this machine: a private sshd on loopback, one file system (BUILD must lie on ext4, xfs or btrfs), a delay proxy for slow lines.
 A figure is a ratio inside one run, candidate and peer alternating, median of five (three where a round takes longer than ten seconds).
 """
+import atexit
 import os
 import pathlib
 import resource
@@ -31,7 +32,10 @@ def wanted(name):
 
 
 def sh(command, **more):
-    return subprocess.run(["sh", "-euc", command], check=True, capture_output=True, text=True, env=environment(), **more).stdout
+    done = subprocess.run(["sh", "-euc", command], capture_output=True, text=True, env=environment(), **more)
+    if done.returncode != 0:
+        raise SystemExit(f"gave {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout
 
 
 def environment():
@@ -50,6 +54,8 @@ class World:
         self.sshd = subprocess.Popen(["sh", "-c", f'. "{PROJECT}/test/lib/private-sshd.sh"; trap stop_sshd EXIT; trap "exit 0" TERM; '
                                       f'start_sshd "{WORK}/sshd"; echo $SSHD_PORT; while :; do sleep 1; done'],
                                      stdout=subprocess.PIPE, text=True)
+        self.daemon = None
+        atexit.register(self.close)  # what fails must not leave an sshd behind
         self.port = int(self.sshd.stdout.readline())
         self.url_port = port_of_url or self.port
         user = os.environ.get("USER") or sh("id -un").strip()
@@ -70,7 +76,6 @@ mkdir -p camera/var/lib/motion pictures peer-target''')
         self.incoming = WORK / "server/srv/shutterseal/drop/cam-101/incoming"
         self.ssh = (f"ssh -F none -i {WORK}/peer -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
                     f"-o LogLevel=ERROR -p {{port}}")
-        self.daemon = None
 
     def start_daemon(self):
         log = open(WORK / "ingestd.log", "a")
