@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -15,8 +16,17 @@ namespace shutterseal::ingestd {
 
 static constexpr std::uint64_t kLeast = std::uint64_t{1} << 20, kKept = std::uint64_t{10} << 20;  // octets; a larger one is for one drop
 
+static std::uint64_t next_memory() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 Arena::Arena(Arena&& other) noexcept
-    : fd_(std::move(other.fd_)), octets_(std::exchange(other.octets_, nullptr)), size_(std::exchange(other.size_, 0)), capacity_(std::exchange(other.capacity_, 0)) {}
+    : fd_(std::move(other.fd_)),
+      octets_(std::exchange(other.octets_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      memory_(std::exchange(other.memory_, 0)) {}
 
 Arena::~Arena() {
   if (octets_) ::munmap(octets_, capacity_);
@@ -32,6 +42,7 @@ void Arena::make_room(std::uint64_t size) {
   if (octets == MAP_FAILED) throw_errno("cannot map", "a drop");
   octets_ = static_cast<std::uint8_t*>(octets);
   capacity_ = capacity;
+  memory_ = next_memory();
   // Behind our own mapping: the only one that will ever write.
   if (::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0) throw_errno("cannot seal", "a drop");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ingestd/verify.h"
 
-#include <fcntl.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,11 +10,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <memory>
+#include <new>
 #include <thread>
 
 #include "src/base/error.h"
 #include "src/ingestd/known_answer.h"
-#include "src/ingestd/wire.h"
 
 namespace shutterseal::ingestd {
 
@@ -46,32 +47,30 @@ bool Verifier::was_killed() {
   return false;
 }
 
-// Between fork and exec: async-signal-safe calls alone, because other threads may hold locks.
-[[noreturn]] static void become_verifier(int socket) {
-  if (socket == kVerifierFd) {
-    if (::fcntl(socket, F_SETFD, 0) != 0) ::_exit(71);
-  } else if (::dup2(socket, kVerifierFd) < 0) {
-    ::_exit(71);
-  }
-  const char* const arguments[] = {"shutterseal-ingestd", "--verifier", nullptr};
-  const char* const environment[] = {nullptr};
-  ::execve("/proc/self/exe", const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
-  ::_exit(71);
-}
-
+// posix_spawn, not fork: a copy of the daemon's page tables for each verifier would make all its threads fault on all its pages.
 void Verifier::spawn() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("cannot start", "a verifier");
-  Fd theirs(ends[1]);
+  const Fd theirs(ends[1]);
   socket_.reset(ends[0]);
-  pid_ = ::fork();
-  if (pid_ < 0) throw_errno("cannot start", "a verifier");
-  if (pid_ == 0) become_verifier(theirs.get());
+  posix_spawn_file_actions_t actions;
+  if (::posix_spawn_file_actions_init(&actions) != 0) throw std::bad_alloc();
+  const std::unique_ptr<posix_spawn_file_actions_t, int (*)(posix_spawn_file_actions_t*)> end(&actions, ::posix_spawn_file_actions_destroy);
+  const char* const arguments[] = {"shutterseal-ingestd", "--verifier", nullptr};
+  const char* const environment[] = {nullptr};
+  errno = ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), kVerifierFd);  // one that has this number already is kept over exec
+  if (errno == 0)
+    errno = ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
+  if (errno != 0) {
+    pid_ = -1;
+    throw_errno("cannot start", "a verifier");
+  }
 }
 
 void Verifier::start() {
   spawn();
   judged_ = 0;
+  memory_ = 0;
   const auto& known = known_answer();
   const auto answers = ask(known.octets, known.camera, known.signers, known.custodians);
   if (answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted) return;
@@ -101,6 +100,14 @@ static std::unique_ptr<Request> make_request(const Arena& octets, const CameraId
   return request;
 }
 
+bool Verifier::send(const Arena& octets, Request& request) {
+  const bool is_new = octets.memory() != memory_;
+  request.capacity = is_new ? octets.capacity() : 0;
+  if (!send_request(socket_.get(), request, octets.fd())) return false;
+  memory_ = octets.memory();
+  return true;
+}
+
 // What the daemon knows better than a verifier that may have been taken over.
 static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::size_t expected_offset, const CameraId& camera,
                           const std::vector<server::Signer>& signers) {
@@ -113,7 +120,7 @@ static bool is_believable(const envelope::Judged& judged, ByteView bytes, std::s
 std::optional<std::vector<envelope::Judged>> Verifier::ask(const Arena& octets, const CameraId& camera,
                                                            const std::vector<server::Signer>& signers, const std::vector<Ski>& custodians) {
   if (!is_silent(socket_.get())) return std::nullopt;
-  if (!send_request(socket_.get(), *make_request(octets, camera, signers, custodians, settings_.picture_limit), octets.fd())) return std::nullopt;
+  if (!send(octets, *make_request(octets, camera, signers, custodians, settings_.picture_limit))) return std::nullopt;
   const auto until = monotonic_ms() + settings_.verifier_limit_ms;
   std::vector<envelope::Judged> all;
   std::size_t at = 0;

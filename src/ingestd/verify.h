@@ -10,6 +10,7 @@
 #include "src/envelope/envelope.h"
 #include "src/ingestd/settings.h"
 #include "src/ingestd/arena.h"
+#include "src/ingestd/wire.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::ingestd {
@@ -33,6 +34,7 @@ class Verifier {
  private:
   void start();
   void spawn();
+  [[nodiscard]] bool send(const Arena& octets, Request& request);
   void stop();
   [[nodiscard]] bool was_killed();
   [[nodiscard]] std::optional<std::vector<envelope::Judged>> ask(const Arena& octets, const CameraId& camera,
@@ -41,6 +43,7 @@ class Verifier {
   const Log& log_;
   Fd socket_;
   pid_t pid_ = -1;
+  std::uint64_t memory_ = 0;  // Arena::memory() of what this process has mapped
   std::uint64_t judged_ = 0;  // by this process, beside the known answer
 };
 

@@ -35,26 +35,36 @@ static bool whole(std::size_t size, Call call) {
   return done == static_cast<ssize_t>(size);
 }
 
-bool send_request(int socket, const Request& request, int octets) {
-  auto copy = request;
-  Message message(copy);
+static void attach(Message& message, int fd) {
   auto* control = CMSG_FIRSTHDR(&message.header);
   control->cmsg_level = SOL_SOCKET;
   control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(sizeof octets);
-  std::memcpy(CMSG_DATA(control), &octets, sizeof octets);
+  control->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(control), &fd, sizeof fd);
+}
+
+bool send_request(int socket, const Request& request, int memory) {
+  auto copy = request;
+  Message message(copy);
+  if (request.capacity != 0)
+    attach(message, memory);
+  else
+    message.header.msg_controllen = 0;
   return whole(sizeof copy, [&] { return ::sendmsg(socket, &message.header, MSG_NOSIGNAL); });
 }
 
-bool receive_request(int socket, Request& request, Fd& octets) {
+static Fd attached(Message& message) {
+  const auto* control = CMSG_FIRSTHDR(&message.header);
+  int fd = -1;
+  if (control && control->cmsg_type == SCM_RIGHTS) std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
+  return Fd(fd);
+}
+
+bool receive_request(int socket, Request& request, Fd& memory) {
   Message message(request);
   if (!whole(sizeof request, [&] { return ::recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC); })) return false;
-  const auto* control = CMSG_FIRSTHDR(&message.header);
-  if (!control || control->cmsg_type != SCM_RIGHTS) return false;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
-  octets.reset(fd);
-  return true;
+  memory = attached(message);
+  return static_cast<bool>(memory) == (request.capacity != 0);
 }
 
 bool send_answer(int socket, const Answer& answer) {

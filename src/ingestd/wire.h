@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What daemon and verifier say to each other over a SOCK_SEQPACKET pair: one Request with the octets' descriptor, then one Answer an
-// envelope, the last one marked. Fixed-size plain records: there is nothing to parse. The daemon believes nothing of an Answer (verify.h).
+// What daemon and verifier say to each other over a SOCK_SEQPACKET pair: one Request, with the descriptor of the memory that the octets lie in when
+// that is another than before, then one Answer an envelope, the last one marked. Fixed-size plain records: there is nothing to parse. The daemon
+// believes nothing of an Answer (verify.h).
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ struct SignerRecord {
 };
 
 struct Request {
-  std::uint64_t size;
+  std::uint64_t size;      // of the drop, at the memory's beginning
+  std::uint64_t capacity;  // of the memory that comes with this request; 0: none comes
   std::uint64_t picture_limit;
   std::uint32_t signers, custodians;
   std::array<char, 32> camera;  // NUL behind
@@ -43,9 +45,9 @@ struct Answer {
   std::array<char, 255> note;
 };
 
-// One message each; false: the other side is gone or sent something else.
-[[nodiscard]] bool send_request(int socket, const Request& request, int octets);
-[[nodiscard]] bool receive_request(int socket, Request& request, Fd& octets);
+// One message each; false: the other side is gone or sent something else. `memory` goes along where request.capacity says so.
+[[nodiscard]] bool send_request(int socket, const Request& request, int memory);
+[[nodiscard]] bool receive_request(int socket, Request& request, Fd& memory);
 [[nodiscard]] bool send_answer(int socket, const Answer& answer);
 [[nodiscard]] bool receive_answer(int socket, Answer& answer, std::int64_t until);  // in monotonic_ms(); false, too: nothing came until then
 [[nodiscard]] bool is_silent(int socket);  // alive, and nothing was sent that nobody asked for

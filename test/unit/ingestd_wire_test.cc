@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <memory>
 
 #include "src/base/file.h"
 #include "src/ingestd/arena.h"
@@ -45,6 +48,40 @@ TEST_CASE("nonsense of a verifier that was taken over is not an answer") {
   CHECK(refused([](Answer& a) { a.camera_size = 255; }));
   CHECK(refused([](Answer& a) { a.camera[0] = '/'; }));
   CHECK(refused([](Answer& a) { a.note[0] = '\xff'; }));
+}
+
+TEST_CASE("a request comes with the memory that it speaks of, or with none") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  const Fd ours(ends[0]), theirs(ends[1]);
+  Arena arena;
+  arena.load(as_bytes("0123456789"));
+  auto request = std::make_unique<Request>(), got = std::make_unique<Request>();
+  Fd memory;
+  request->capacity = arena.capacity();
+  REQUIRE(send_request(ours.get(), *request, arena.fd()));
+  REQUIRE(receive_request(theirs.get(), *got, memory));
+  CHECK(got->capacity == arena.capacity());
+  CHECK(memory);
+  request->capacity = 0;
+  REQUIRE(send_request(ours.get(), *request, arena.fd()));
+  REQUIRE(receive_request(theirs.get(), *got, memory));
+  CHECK_FALSE(memory);
+  request->capacity = 1;
+  REQUIRE(::send(ours.get(), request.get(), sizeof *request, 0) == sizeof *request);
+  CHECK_FALSE(receive_request(theirs.get(), *got, memory));
+}
+
+TEST_CASE("a memory has its number for as long as it is the same") {
+  Arena arena, other;
+  arena.load(as_bytes("0123456789"));
+  other.load(as_bytes("0123456789"));
+  const auto first = arena.memory();
+  CHECK(first != other.memory());
+  arena.load(as_bytes("01234"));
+  CHECK(arena.memory() == first);
+  arena.load(Bytes(std::size_t{20} << 20));
+  CHECK(arena.memory() != first);
 }
 
 static Fd drop_of(std::string_view content) {
