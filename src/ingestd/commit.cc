@@ -42,7 +42,7 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
 
 void Committer::adopt(const server::JudgeOne& judge) {
   std::unique_lock books(books_);
-  turned_.wait(books, [this] { return turn_ == turns_; });
+  moved_.wait(books, [this] { return turn_ == turns_; });
   const auto newest = index_.newest();
   // Evidence from a backup, or not mounted, below today's index: what the cameras send again would be taken for duplicates, receipted, and be lost.
   const bool is_void = newest && newest->place != ledger::Place::evidence;
@@ -120,6 +120,7 @@ struct Committer::Plan {
   std::set<CameraId> receipts_for;
   std::vector<envelope::Receipt> receipts;
   std::map<CameraId, Known> cameras;
+  enum class Receipts { not_written, written, failed } state = Receipts::not_written;  // with the books held
 };
 
 // A theft is remembered from group to group, so that a long backlog is walked once. What one group is about to store vouches in the next: should it
@@ -319,20 +320,23 @@ void Committer::record(Plan& plan) {
 }
 
 // One camera's broken directory is no trouble of the others. Without its receipt its drops stay, and are found to be duplicates later.
-void Committer::write_receipts(Plan& plan) {
+void Committer::write_receipts(const std::vector<Plan*>& plans) {
+  std::map<CameraId, const envelope::Receipt*> newest;
+  for (const auto* plan : plans)
+    for (const auto& receipt : plan->receipts) newest.insert_or_assign(receipt.camera, &receipt);
   ReplaceGroup group;
   std::vector<CameraId> written;
   const auto leave = [&](const CameraId& camera, const Error& error) {
     log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
-    std::erase_if(plan.settled, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; });
+    for (auto* plan : plans) std::erase_if(plan->settled, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; });
   };
-  for (const auto& receipt : plan.receipts) {
-    const auto dir = context_.paths.drop + "/" + receipt.camera.account() + "/receipts";
+  for (const auto& [camera, receipt] : newest) {
+    const auto dir = context_.paths.drop + "/" + camera.account() + "/receipts";
     try {
-      group.add(dir + "/receipt.p7m", envelope::sign_receipt(receipt, receipt_key_), 0640);
-      written.push_back(receipt.camera);
+      group.add(dir + "/receipt.p7m", envelope::sign_receipt(*receipt, receipt_key_), 0640);
+      written.push_back(camera);
     } catch (const Error& error) {
-      leave(receipt.camera, error);
+      leave(camera, error);
     }
   }
   const auto answers = group.commit();
@@ -347,18 +351,25 @@ static void remove_if_judged(int dir, const Drop& drop, const std::string& name)
   if (info.st_dev == drop.device && info.st_ino == drop.inode) unlink_at(dir, name);
 }
 
-void Committer::remove_drops(const std::vector<const JudgedDrop*>& settled) {
+void Committer::remove(const Settled& settled) {
   std::map<CameraId, Fd> dirs;
-  for (const auto* judged : settled) {
-    auto& dir = dirs[judged->drop.camera];
-    if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
-    for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);
+  try {
+    for (const auto* judged : settled) {
+      auto& dir = dirs[judged->drop.camera];
+      if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
+      for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);
+    }
+  } catch (...) {
+    const std::lock_guard books(books_);
+    broken_ = true;
+    throw;
   }
 }
 
 // ---- groups side by side -------------------------------------------------------------------------------------------------------------
 
-// A place in the order of groups. Given back without done(), it takes with it all that were given later: they may rest on what this one did not do.
+// A place in the order in which groups come to the books. Given back before its rows are there, it takes with it all that were given later: they may
+// rest on what this one did not do.
 class Committer::Turn {
  public:
   // With the books held.
@@ -366,28 +377,33 @@ class Committer::Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
+    if (has_ended_) return;
     std::unique_lock books(committer_.books_);
     wait(books);
-    for (const auto& digest : digests_) committer_.in_flight_.erase(digest);
-    committer_.broken_ = committer_.broken_ || !done_;
-    ++committer_.turn_;
-    committer_.turned_.notify_all();
+    committer_.broken_ = true;
+    end();
   }
   [[nodiscard]] bool come() {
     std::unique_lock books(committer_.books_);
     wait(books);
     return !committer_.broken_;
   }
-  void done() noexcept { done_ = true; }
+  // With the books held: the rows are there.
+  void end() {
+    for (const auto& digest : digests_) committer_.in_flight_.erase(digest);
+    has_ended_ = true;
+    ++committer_.turn_;
+    committer_.moved_.notify_all();
+  }
 
  private:
   void wait(std::unique_lock<std::mutex>& books) {
-    committer_.turned_.wait(books, [this] { return committer_.turn_ == number_; });
+    committer_.moved_.wait(books, [this] { return committer_.turn_ == number_; });
   }
   Committer& committer_;
   const std::set<Digest>& digests_;
   std::uint64_t number_;
-  bool done_ = false;
+  bool has_ended_ = false;
 };
 
 bool Committer::is_broken() const {
@@ -401,17 +417,41 @@ void Committer::keep_books(Plan& plan) {
   record(plan);
   // Crash before the alarm: catch_up() finds the rows.
   alarms_.stored(stored_);
-  // Crash between receipts: the same.
-  write_receipts(plan);
-  remove_drops(plan.settled);
 }
 
-bool Committer::commit(const std::vector<JudgedDrop>& group) {
+// Of the groups that wait for their receipts one thread writes those of all, each camera's newest alone: writing takes longer than keeping the books,
+// and the newest says all that the others would. They stand on the desk in the order of the books, so no camera's receipt is replaced by an older one.
+bool Committer::hand_out_receipts(Plan& plan) {
+  std::unique_lock books(books_);
+  moved_.wait(books, [&] { return plan.state != Plan::Receipts::not_written || !is_handing_out_; });
+  if (plan.state != Plan::Receipts::not_written) return plan.state == Plan::Receipts::written;
+  is_handing_out_ = true;
+  const auto plans = std::exchange(desk_, {});
+  books.unlock();
+  const auto end = [&](Plan::Receipts state) {
+    books.lock();
+    for (auto* one : plans) one->state = state;
+    is_handing_out_ = false;
+    broken_ = broken_ || state == Plan::Receipts::failed;
+    moved_.notify_all();
+  };
+  try {
+    // Crash between receipts: the drops are found to be duplicates, and what is missing is written then.
+    write_receipts(plans);
+  } catch (...) {
+    end(Plan::Receipts::failed);
+    throw;
+  }
+  end(Plan::Receipts::written);
+  return true;
+}
+
+std::optional<Committer::Settled> Committer::commit(const std::vector<JudgedDrop>& group) {
   Plan plan;
   std::optional<Turn> turn;
   {
     const std::lock_guard books(books_);
-    if (broken_) return false;
+    if (broken_) return std::nullopt;
     turn.emplace(*this, plan.digests);
     for (const auto& judged : group) plan_drop(judged, plan);
     sort_out(plan);
@@ -419,10 +459,15 @@ bool Committer::commit(const std::vector<JudgedDrop>& group) {
   // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
   put(plan, ledger::Place::evidence);
   put(plan, ledger::Place::put_aside);
-  if (!turn->come()) return false;
+  if (!turn->come()) return std::nullopt;
   keep_books(plan);
-  turn->done();
-  return true;
+  {
+    const std::lock_guard books(books_);
+    desk_.push_back(&plan);
+    turn->end();
+  }
+  if (!hand_out_receipts(plan)) return std::nullopt;
+  return std::move(plan.settled);
 }
 
 }  // namespace shutterseal::ingestd

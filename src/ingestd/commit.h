@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -29,9 +30,12 @@ class Committer {
   // Evidence, and what was put aside, without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
   void catch_up();  // at start, after adoption: what was stored and not alerted. From then on adopt() alerts what it gave a row
-  // False, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded. False: a group that was begun before
-  // this one failed, and its thread has the Error.
-  [[nodiscard]] bool commit(const std::vector<JudgedDrop>& group);
+  // Those of the group whose receipts are on stable storage, or that no receipt will speak of: for remove(). Nothing, or an Error: the drops are where
+  // they were, and no group is committed before adopt() has succeeded. Nothing: another group failed, and its thread has the Error.
+  using Settled = std::vector<const JudgedDrop*>;
+  [[nodiscard]] std::optional<Settled> commit(const std::vector<JudgedDrop>& group);
+  // Apart, because nothing waits for it: on some disks removing a file takes longer than all else. An Error counts as one of commit().
+  void remove(const Settled& settled);
   [[nodiscard]] bool is_broken() const;
   // What commit() will store of it, written beforehand: by any thread.
   [[nodiscard]] std::shared_ptr<evidence::Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) { return store_->draft(camera, received_at, content); }
@@ -57,8 +61,8 @@ class Committer {
   void tell_theft(const ToStore& stored, const Plan& plan);
   void acquit(Plan& plan);
   [[nodiscard]] envelope::Receipt make_receipt(const CameraId& camera);
-  void write_receipts(Plan& plan);
-  void remove_drops(const std::vector<const JudgedDrop*>& settled);
+  void write_receipts(const std::vector<Plan*>& plans);
+  [[nodiscard]] bool hand_out_receipts(Plan& plan);
   [[nodiscard]] std::vector<ledger::Row> take_adopted();
 
   const Context& context_;
@@ -73,7 +77,9 @@ class Committer {
   std::set<Digest> in_flight_;                            // in groups that have no rows yet
   std::uint64_t turns_ = 0, turn_ = 0;                    // given to groups; whose it is
   bool broken_ = false;
-  std::condition_variable turned_;
+  std::vector<Plan*> desk_;  // of groups whose receipts nobody writes yet, in the order of the books
+  bool is_handing_out_ = false;
+  std::condition_variable moved_;
   Quarantine quarantine_;  // of the group whose turn it is
   Alarms alarms_;
   std::vector<ledger::Row> stored_;  // of the group whose turn it is

@@ -17,7 +17,7 @@ namespace shutterseal::ingestd {
 static constexpr std::uint64_t kMostOctets = std::uint64_t{48} << 20;  // on their way; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
-static constexpr int kCommitters = 2;  // one waits for the disk while the other keeps the books
+static constexpr int kCommitters = 4;  // most of them wait for the disk: evidence, rows, receipts, what is removed
 static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
 static constexpr std::size_t kShareOfOne = 6, kWeightOfRefusal = 3;  // in drops
 static constexpr std::int64_t kSharedMs = 10'000;
@@ -144,6 +144,7 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
     if (!lane.octets.load(drop.file.get(), drop.size)) {
       const std::lock_guard guard(mutex_);
       changing_.emplace(drop.camera, drop.name);
+      make_room(drop);
       return forget(drop);
     }
     drop.unchanged_since = unchanged_since(drop);
@@ -158,6 +159,7 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
     const std::lock_guard guard(mutex_);
+    make_room(drop);
     forget(drop);
   }
 }
@@ -194,23 +196,35 @@ void Pipeline::note_room() noexcept {
   static_cast<void>(::eventfd_read(room_.get(), &count));
 }
 
-void Pipeline::forget(const Drop& drop) {
-  --on_their_way_;
+void Pipeline::make_room(const Drop& drop) {
   octets_ -= drop.size;
   const auto share = shares_.find(drop.camera);
   share->second.octets -= drop.size;
   if (--share->second.files == 0) shares_.erase(share);
-  known_.erase({drop.camera, drop.name});
   static_cast<void>(::eventfd_write(room_.get(), 1));
+}
+
+void Pipeline::make_room(const std::vector<JudgedDrop>& group) {
+  const std::lock_guard guard(mutex_);
+  for (const auto& judged : group) {
+    drafts_ -= judged.drafts.size();
+    make_room(judged.drop);
+  }
+  changed_.notify_all();
+}
+
+void Pipeline::forget(const Drop& drop) {
+  --on_their_way_;
+  known_.erase({drop.camera, drop.name});
 }
 
 void Pipeline::forget(const std::vector<JudgedDrop>& group, bool committed) {
   const std::lock_guard guard(mutex_);
   for (const auto& judged : group) {
     if (!committed) left_.insert(judged.drop.camera);
-    drafts_ -= judged.drafts.size();
     forget(judged.drop);
   }
+  static_cast<void>(::eventfd_write(room_.get(), 1));
   changed_.notify_all();
 }
 
@@ -308,14 +322,24 @@ void Pipeline::recover(Verifier& verifier) {
 
 // A full disk or a busy index is no reason to die: the drops are where they were, and are taken afresh. Never what was written for the group that
 // failed: after a failed sync the kernel may have dropped it.
-bool Pipeline::take_over(const std::vector<JudgedDrop>& group) {
+bool Pipeline::try_to(const std::function<bool()>& step) {
   try {
-    return committer_.commit(group);
+    return step();
   } catch (const Error& error) {
     if (patience_ == Patience::give_up) throw;
     log_.error(LogLine("trouble").sentence("reason", error.what()));
     return false;
   }
+}
+
+bool Pipeline::take_over(const std::vector<JudgedDrop>& group) {
+  std::optional<Committer::Settled> settled;
+  const bool committed = try_to([&] { return (settled = committer_.commit(group)).has_value(); });
+  make_room(group);
+  return committed && try_to([&] {
+    committer_.remove(*settled);
+    return true;
+  });
 }
 
 void Pipeline::run_committer() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The threads: intake (the caller's) -> one lane a verifier -> two committers. Bounded by octets and number, so that a flood fills the drop
+// The threads: intake (the caller's) -> one lane a verifier -> committers. Bounded by octets and number, so that a flood fills the drop
 // directories and neither memory nor the table of descriptors; and by camera, so that a flood of one leaves room for the others.
 #pragma once
 
@@ -51,6 +51,8 @@ class Pipeline {
   void judge_one(Drop drop, Lane& lane);
   void keep_octets(JudgedDrop& judged, ByteView octets);
   [[nodiscard]] bool may_draft(const JudgedDrop& judged);
+  void make_room(const Drop& drop);  // with the mutex held: for others, while this one is still known
+  void make_room(const std::vector<JudgedDrop>& group);
   void forget(const Drop& drop);  // with the mutex held
   void forget(const std::vector<JudgedDrop>& group, bool committed);
   void run_committer();
@@ -58,6 +60,7 @@ class Pipeline {
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   [[nodiscard]] std::size_t share_of_one() const noexcept;  // drops of one camera in a group
   void note_cameras(const std::vector<JudgedDrop>& group);
+  [[nodiscard]] bool try_to(const std::function<bool()>& step);
   [[nodiscard]] bool take_over(const std::vector<JudgedDrop>& group);
   void recover(Verifier& verifier);
   [[nodiscard]] bool pause();

@@ -21,8 +21,8 @@ struct Settings {
   std::uint64_t workers = 2;
   std::uint64_t verifier_life = 256;         // drops; then another process takes its place
   std::int64_t verifier_limit_ms = 20'000;  // for one drop. Two tries must end before the daemon counts as standing still (pipeline.cc)
-  std::uint64_t pending_files = 96;          // of one camera on their way from drop directory to evidence; the others wait where they are
-  std::uint64_t pending_bytes = std::uint64_t{24} << 20;
+  std::uint64_t pending_files = 128;          // of one camera on their way from drop directory to evidence; the others wait where they are
+  std::uint64_t pending_bytes = std::uint64_t{28} << 20;
   std::uint64_t group_files = 32;
   std::uint64_t group_bytes = std::uint64_t{8} << 20;
   std::int64_t group_wait_ms = 10;

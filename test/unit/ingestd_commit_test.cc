@@ -2,6 +2,7 @@
 // Groups that are committed side by side: each envelope once, and nothing of a group that rests on one that failed.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -25,6 +26,7 @@ struct CommitWorld {
   Context context{{}, server_paths(scratch.path), {}};
   registry::Registry registry{made(context.paths.cameras)};
   Log log{"test", true, LogLevel::error};
+  Digest receipt_pin;
   std::unique_ptr<Committer> committer;
   std::vector<server::Signer> signers{server::signer_of(keys.camera)};
 
@@ -33,6 +35,7 @@ struct CommitWorld {
                    "key", keys.camera.fingerprint.hex(), keys.camera.to_pem());
     const auto key = envelope::PrivateKey::generate();
     const auto certificate = envelope::issue_certificate({envelope::Role::receipt, "receipts", key.public_point(), envelope::kBegin, envelope::kEnd}, key, nullptr);
+    receipt_pin = certificate.fingerprint;
     const auto pem = key.to_pem(Secret());
     std::ofstream(context.paths.receipt_key) << as_text(pem) << certificate.to_pem();
     for (const auto* dir : {"/incoming", "/receipts"}) made(context.paths.drop + "/cam-101" + dir);
@@ -58,6 +61,13 @@ struct CommitWorld {
     return {{id, "drop", received, 0, 0, sealed.size, Fd(), false}, {judged}, signers, {}, Bytes(view.begin(), view.end())};
   }
   [[nodiscard]] envelope::Sealed seal(std::uint64_t sequence) const { return seal_test(sealer, envelope::test_passage(sequence), envelope::random_octets(1000)); }
+  [[nodiscard]] bool is_receipted(std::uint64_t sequence, const Digest& digest) const {
+    const auto file = read_file(context.paths.drop + "/cam-101/receipts/receipt.p7m", envelope::kLargestReceipt);
+    const auto reading = envelope::read_receipt(file, id, std::span(&receipt_pin, 1));
+    if (!reading.value) return false;
+    return std::any_of(reading.value->runs.begin(), reading.value->runs.end(),
+                       [&](const envelope::Run& run) { return run.last == sequence && run.last_digest == digest; });
+  }
   [[nodiscard]] std::size_t stored() const {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(context.paths.evidence)) if (entry.is_regular_file()) ++count;
@@ -81,6 +91,44 @@ TEST_CASE("the same envelope in groups that are committed at the same time is st
     CHECK(committed == 2);
     CHECK(world.stored() == sequence);
   }
+}
+
+TEST_CASE("no group is settled before a receipt speaks of it, and no receipt is replaced by an older one") {
+  CommitWorld world;
+  constexpr std::uint64_t kThreads = 4, kEach = 25;
+  std::atomic<int> unspoken{0};
+  const auto commit_some = [&](std::uint64_t first) {
+    for (auto sequence = first; sequence < first + kEach; ++sequence) {
+      const auto sealed = world.seal(sequence);
+      std::vector<JudgedDrop> group;
+      group.push_back(world.drop_of(sealed, sequence, kReceived));
+      const auto settled = world.committer->commit(group);
+      if (!settled || settled->size() != 1 || !world.is_receipted(sequence, sealed.digest)) ++unspoken;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 0; i < kThreads; ++i) threads.emplace_back(commit_some, 1 + i * kEach);
+  for (auto& thread : threads) thread.join();
+  CHECK(unspoken == 0);
+  CHECK(world.stored() == kThreads * kEach);
+}
+
+TEST_CASE("a drop that cannot be removed stops all until adoption, so that it is not tried without end") {
+  CommitWorld world;
+  std::vector<JudgedDrop> group;
+  group.push_back(world.drop_of(world.seal(1), 1, kReceived));
+  const auto settled = world.committer->commit(group);
+  REQUIRE(settled);
+  const auto incoming = world.context.paths.drop + "/cam-101/incoming";
+  std::filesystem::remove(incoming);
+  CHECK_THROWS_AS(world.committer->remove(*settled), Error);
+  CHECK_FALSE(world.committer->commit(group));
+  CommitWorld::made(incoming);
+  world.adopt();
+  const auto again = world.committer->commit(group);
+  REQUIRE(again);
+  world.committer->remove(*again);
+  CHECK(world.stored() == 1);
 }
 
 TEST_CASE("an event whose group failed after it was put into evidence is alerted when it is adopted") {
