@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sealing in one buffer: the picture lies where it will be encrypted; each layer's head is written in front, its tail behind.
 #include <algorithm>
-#include <future>
 
+#include "src/base/assistant.h"
 #include "src/base/error.h"
 #include "src/envelope/cipher.h"
 #include "src/envelope/signed_data.h"
@@ -22,10 +22,11 @@ struct Sealer::Impl {
   PrivateKey key;
   Certificate certificate;
   std::vector<std::pair<PkeyPtr, Ski>> custodians;
+  Assistant assistant = {};
 };
 
 Sealer::Sealer(PrivateKey key, Certificate certificate, const std::vector<Certificate>& custodians)
-    : impl_(std::make_unique<Impl>(Impl{std::move(key), std::move(certificate), {}})) {
+    : impl_(new Impl{std::move(key), std::move(certificate), {}}) {
   if (impl_->key.public_point() != impl_->certificate.point)
     throw Error(ErrorKind::data, "the camera's certificate is not that of its signing key");
   for (const auto& custodian : custodians) {
@@ -62,10 +63,10 @@ class Wrapping {
   std::size_t at_, size_;
 };
 
-// On another core, if one is to be had and the picture is large enough to be worth it.
-static std::launch beside(const Wrapping& message) {
+// On another core, if one is to be had and the picture is large enough to be worth waking it.
+static Assistant* for_size(Assistant& assistant, const Wrapping& message) {
   constexpr std::size_t kWorthAThread = 32 * 1024;
-  return message.size() < kWorthAThread ? std::launch::deferred : std::launch::async | std::launch::deferred;
+  return message.size() < kWorthAThread ? nullptr : &assistant;
 }
 
 static void sign_layer(Wrapping& message, const SignedOrder& order) {
@@ -75,17 +76,16 @@ static void sign_layer(Wrapping& message, const SignedOrder& order) {
 
 // The outer signature needs a pass over nearly all octets and the envelope's name one over all of them: the longest part of sealing, so they
 // run side by side. The name's pass begins with the head that a signature of the usual size will have.
-static Digest sign_layer_and_name(Wrapping& message, const SignedOrder& order) {
+static Digest sign_layer_and_name(Wrapping& message, const SignedOrder& order, Assistant& assistant) {
   const auto usual_head = frame_head(message.size(), usual_tail_size(order));
-  auto naming = std::async(beside(message), [&usual_head, octets = message.view()] {
-    Sha256 name;
+  Sha256 name;
+  Assistant::Task naming(for_size(assistant, message), [&name, &usual_head, octets = message.view()] {
     name.update(usual_head);
     name.update(octets);
-    return name;
   });
   const auto tail = frame_tail(sha256(message.view()), order, SignatureSize::usual);
   const auto head = frame_head(message.size(), tail.size());
-  auto name = naming.get();
+  naming.wait();
   message.wrap(head, tail);
   if (head != usual_head) return sha256(message.view());
   name.update(tail);
@@ -122,11 +122,13 @@ Sealed Sealer::seal(const Passage& passage, const Capture& capture, PictureBuffe
   Wrapping message(picture.storage_, picture.content_at_, picture.content_size_);
   ContentKey key;
   draw(key);
-  auto recipients = std::async(beside(message), [&] { return wrap_for_all(impl_->custodians, key); });  // needs nothing of the picture
+  Bytes recipients;
+  Assistant::Task wrapping(for_size(impl_->assistant, message), [&] { recipients = wrap_for_all(impl_->custodians, key); });  // needs nothing of the picture
   sign_layer(message, {signer, Extra::capture, capture_der, time});
-  encrypt_layer(message, key, recipients.get());
+  wrapping.wait();
+  encrypt_layer(message, key, recipients);
   signer.include = {};
-  const auto digest = sign_layer_and_name(message, {signer, Extra::passage, passage_der, time});
+  const auto digest = sign_layer_and_name(message, {signer, Extra::passage, passage_der, time}, impl_->assistant);
   return Sealed{std::move(picture.storage_), message.at(), message.size(), digest};
 }
 
