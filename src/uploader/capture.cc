@@ -85,7 +85,10 @@ std::vector<std::string> Capture::claimed() const {
 
 bool Capture::has_claimed(const std::string& name) const { return ::faccessat(claimed_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
 
-void Capture::remove_claimed(const std::string& name) const { unlink_at(claimed_.get(), name); }
+void Capture::remove_claimed(const std::vector<std::string>& names) {
+  for (const auto& name : names) unlinker_.unlink(claimed_.get(), name);
+  unlinker_.flush();
+}
 
 void Capture::sync_claimed() const { sync_dir(claimed_.get(), path_ + "/.claimed"); }
 

@@ -9,6 +9,7 @@
 #include "src/base/fd.h"
 #include "src/base/ids.h"
 #include "src/base/time.h"
+#include "src/base/unlinker.h"
 
 namespace shutterseal::uploader {
 
@@ -23,7 +24,7 @@ class Capture {
   [[nodiscard]] std::vector<std::string> claim_finished(std::size_t most);
   [[nodiscard]] std::vector<std::string> claimed() const;  // what lies in .claimed/, oldest first: also what an earlier run left
   [[nodiscard]] bool has_claimed(const std::string& name) const;
-  void remove_claimed(const std::string& name) const;
+  void remove_claimed(const std::vector<std::string>& names);
   void sync_claimed() const;  // what was claimed and removed so far is durable
   // To rejected/, under its own name (a number in front when that is taken). Gives the new name.
   std::string reject(const std::string& claimed_name) const;
@@ -35,6 +36,7 @@ class Capture {
  private:
   std::string path_;
   Fd dir_, claimed_, rejected_;
+  Unlinker unlinker_;
 };
 
 [[nodiscard]] std::string original_name(const std::string& claimed_name);

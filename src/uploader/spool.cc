@@ -189,11 +189,12 @@ void Spool::remove(const std::vector<EnvelopeName>& names, const Keep& keep) {
   for (const auto& name : names) {
     const auto text = name.text();
     if (keep.is_nothing())
-      unlink_at(dir_.get(), text);
+      unlinker_.unlink(dir_.get(), text);
     else if (::renameat(dir_.get(), text.c_str(), kept_.get(), text.c_str()) != 0 && errno != ENOENT)
       throw_errno("cannot move", path_ + "/" + text);
     forget(name);
   }
+  unlinker_.flush();
 }
 
 void Spool::refuse(const EnvelopeName& name) {

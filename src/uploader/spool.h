@@ -14,6 +14,7 @@
 #include "src/base/fd.h"
 #include "src/base/ids.h"
 #include "src/base/time.h"
+#include "src/base/unlinker.h"
 #include "src/uploader/settings.h"
 
 namespace shutterseal::uploader {
@@ -100,6 +101,7 @@ class Spool {
   std::condition_variable changed_;
   bool woken_ = false;
   std::map<EnvelopeName, Item> items_;
+  Unlinker unlinker_;  // the sender's
 };
 
 }  // namespace shutterseal::uploader

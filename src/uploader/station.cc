@@ -154,8 +154,11 @@ void Station::commit(Draft& draft) {
   state_.reset();  // if the commit fails, only the files say what became of it
   for (const auto linked : draft.group.commit()) SHUTTERSEAL_BUG_UNLESS(linked == Linked::created);
   state_ = draft.state.settled();
+  if (!capture_) return;
+  std::vector<std::string> originals;
   for (const auto& one : draft.state.pending)
-    if (capture_ && !one.original.empty()) capture_->remove_claimed(one.original);
+    if (!one.original.empty()) originals.push_back(one.original);
+  capture_->remove_claimed(originals);
 }
 
 SealingResult Station::seal_pictures(const std::vector<std::string>& claimed) {
