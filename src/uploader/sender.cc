@@ -17,6 +17,7 @@ static constexpr std::int64_t kFirstBackoff = 1'000, kLongestBackoff = 300'000;
 static constexpr std::int64_t kFirstLook = 5, kLongestLook = 30'000;  // the receipt: at once, then with growing pauses
 static constexpr std::int64_t kBundleInterval = 3'600'000;
 static constexpr std::size_t kMostParcels = 1024;
+static constexpr std::uint64_t kMostUnanswered = std::uint64_t{32} << 20;  // octets, sent without a look at the receipt
 
 // ---- state/link -------------------------------------------------------------------------------------------------------------------
 
@@ -60,7 +61,7 @@ Sender::Step Sender::step() {
     return Step::waiting;
   }
   const auto due = spool_.due(now, context_.settings.resend_after_ms, pace_.octets(), kMostInParcel);
-  if (!due.empty()) return send(due);
+  if (!due.empty()) return unanswered_ < kMostUnanswered ? send(due) : look_between();
   const auto backlog = spool_.backlog();
   if (backlog.count == 0) {
     awaiting_since_ = 0;
@@ -115,6 +116,7 @@ Sender::Step Sender::send(const std::vector<Envelope>& due) {
     return after_failure();
   }
   pace_.sent(parcel.size, result.elapsed_ms);
+  unanswered_ += parcel.size;
   const auto now = monotonic_ms();
   spool_.mark_sent(parcel.envelopes, now);
   if (parcel.envelopes.size() > 1 && parcels_.size() < kMostParcels) parcels_[parcel.name] = parcel.envelopes;
@@ -126,23 +128,31 @@ Sender::Step Sender::send(const std::vector<Envelope>& due) {
   return Step::sent;
 }
 
+// A day's backlog may take hours, and a full spool has room again as soon as some of it is receipted.
+Sender::Step Sender::look_between() {
+  unanswered_ = 0;
+  return fetch_receipt() == Look::failed ? after_failure() : Step::sent;
+}
+
 Sender::Step Sender::look_for_receipt() {
+  const auto look = fetch_receipt();
+  if (look == Look::failed) return after_failure();
+  look_pause_ = look == Look::news ? kFirstLook : std::clamp(look_pause_ * 2, kFirstLook, kLongestLook);
+  next_look_ = monotonic_ms() + look_pause_;
+  pause_ms_ = look_pause_;
+  return look == Look::news ? Step::sent : Step::waiting;
+}
+
+Sender::Look Sender::fetch_receipt() {
   Bytes content;
   const auto result = connection_.fetch("receipts/receipt.p7m", envelope::kLargestReceipt, content);
   note_contact(result);
-  if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return after_failure();
+  if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return Look::failed;
   look_for_bundle();
-  if (renewal_.is_due(receipts_.time) && !ask_for_renewal()) return after_failure();
-  if (result.outcome == Outcome::done && take_receipt(content)) {
-    look_pause_ = kFirstLook;
-    next_look_ = monotonic_ms() + look_pause_;
-    awaiting_since_ = spool_.backlog().count == 0 ? 0 : monotonic_ms();
-    return Step::sent;
-  }
-  look_pause_ = std::clamp(look_pause_ * 2, kFirstLook, kLongestLook);
-  next_look_ = monotonic_ms() + look_pause_;
-  pause_ms_ = look_pause_;
-  return Step::waiting;
+  if (renewal_.is_due(receipts_.time) && !ask_for_renewal()) return Look::failed;
+  if (result.outcome == Outcome::absent || !take_receipt(content)) return Look::nothing;
+  awaiting_since_ = spool_.backlog().count == 0 ? 0 : monotonic_ms();
+  return Look::news;
 }
 
 // ---- receipts -----------------------------------------------------------------------------------------------------------------------

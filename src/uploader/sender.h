@@ -55,6 +55,9 @@ class Sender {
  private:
   Step send(const std::vector<Envelope>& due);
   Step look_for_receipt();
+  Step look_between();
+  enum class Look { news, nothing, failed };
+  Look fetch_receipt();
   Step after_failure();
   void note_contact(const transport::Result& result);
   bool take_receipt(ByteView bytes);
@@ -77,6 +80,7 @@ class Sender {
   std::map<std::string, std::vector<EnvelopeName>> parcels_;  // by name: of several envelopes, sent and not yet answered
   std::mt19937_64 random_{std::random_device{}()};
   std::int64_t pause_ms_ = 0, awaiting_since_ = 0, next_look_ = 0, look_pause_ = 0, next_bundle_look_ = 0, retry_at_ = 0;
+  std::uint64_t unanswered_ = 0;  // octets, since the last look at the receipt
   int failures_ = 0;
   bool new_bundle_ = false;
 };
