@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/base/assistant.h"
 
+#include <system_error>
 #include <utility>
 
 namespace shutterseal {
@@ -18,7 +19,11 @@ Assistant::~Assistant() {
 bool Assistant::take(const std::function<void()>& work) {
   const std::lock_guard guard(mutex_);
   if (work_) return false;
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  try {
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;  // pthread_create(3), EAGAIN: no reason to stop sealing
+  }
   work_ = &work;
   is_done_ = false;
   changed_.notify_all();

@@ -21,11 +21,12 @@ class Assistant {
   // A step that was begun. What `work` refers to must outlive it.
   class Task {
    public:
-    // By the assistant; without one, or when it has something to do already, `work` runs in wait(), in the caller's thread.
+    // By the assistant; without one, or when it has something to do already or no thread is to be had, `work` runs in wait(), in the caller's thread.
     Task(Assistant* assistant, std::function<void()> work);
     Task(const Task&) = delete;
     Task& operator=(const Task&) = delete;
     ~Task();  // waits as well, and drops what was thrown: for a caller that is on its way out
+    [[nodiscard]] bool is_beside() const noexcept { return assistant_ != nullptr; }
     void wait();  // once; throws what `work` threw
 
    private:

@@ -23,6 +23,7 @@ void Unlinker::flush() {
   if (gone_.empty()) return;
   closing_ = std::exchange(gone_, {});
   freeing_.emplace(&assistant_, [this] { closing_.clear(); });
+  if (!freeing_->is_beside()) freeing_->wait();
 }
 
 }  // namespace shutterseal

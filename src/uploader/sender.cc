@@ -130,7 +130,6 @@ Sender::Step Sender::send(const std::vector<Envelope>& due) {
 
 // A day's backlog may take hours, and a full spool has room again as soon as some of it is receipted.
 Sender::Step Sender::look_between() {
-  unanswered_ = 0;
   return fetch_receipt() == Look::failed ? after_failure() : Step::sent;
 }
 
@@ -144,6 +143,7 @@ Sender::Step Sender::look_for_receipt() {
 }
 
 Sender::Look Sender::fetch_receipt() {
+  unanswered_ = 0;
   Bytes content;
   const auto result = connection_.fetch("receipts/receipt.p7m", envelope::kLargestReceipt, content);
   note_contact(result);

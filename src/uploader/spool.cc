@@ -224,9 +224,10 @@ void Spool::prune_kept(const Keep& keep, TimeMs now) {
   for (const auto& one : kept) {
     const bool over = keep.span_ms != 0 ? now - one.modified > keep.span_ms : total > keep.octets;
     if (!over) break;
-    unlink_at(kept_.get(), one.envelope.name.text());
+    unlinker_.unlink(kept_.get(), one.envelope.name.text());
     total -= one.envelope.size;
   }
+  unlinker_.flush();
 }
 
 void Spool::wake() {
