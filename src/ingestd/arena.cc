@@ -40,11 +40,14 @@ void Arena::make_room(std::uint64_t size) {
   if (!fd_ || ::ftruncate(fd_.get(), static_cast<off_t>(capacity)) != 0) throw_errno("cannot take", "a drop");
   auto* octets = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
   if (octets == MAP_FAILED) throw_errno("cannot map", "a drop");
+  // Behind our own mapping: the only one that will ever write.
+  if (::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0) {
+    ::munmap(octets, capacity);
+    throw_errno("cannot seal", "a drop");
+  }
   octets_ = static_cast<std::uint8_t*>(octets);
   capacity_ = capacity;
   memory_ = next_memory();
-  // Behind our own mapping: the only one that will ever write.
-  if (::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0) throw_errno("cannot seal", "a drop");
 }
 
 bool Arena::load(int fd, std::uint64_t size) {

@@ -116,7 +116,8 @@ struct Committer::Known {
 struct Committer::Plan {
   std::vector<ToStore> to_store;
   std::set<Digest> digests;  // of to_store
-  std::vector<const JudgedDrop*> refused, settled;
+  std::vector<const JudgedDrop*> refused;
+  Settled settled;
   std::set<CameraId> receipts_for;
   std::vector<envelope::Receipt> receipts;
   std::map<CameraId, Known> cameras;
@@ -173,8 +174,11 @@ void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
   const auto [state, theft, stolen_at] = look_up(judged.drop.camera, plan);
   if (!state || leaves_drops_waiting(*state)) return;
-  // Revoked since intake: what was written for evidence alone is taken afresh at the next look.
-  if (theft && !judged.drafts.empty()) return;
+  // Revoked since intake: this was written for evidence alone.
+  if (theft && !judged.drafts.empty()) {
+    plan.settled.again.insert(judged.drop.camera);
+    return;
+  }
   bool any_refused = false, is_done = true;
   for (const auto& one : judged.envelopes) {
     any_refused = any_refused || is_refused(one.verdict);
@@ -195,7 +199,10 @@ void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
     if (theft) theft->add(plan.to_store.back().link());
   }
   if (any_refused) plan.refused.push_back(&judged);
-  if (is_done) plan.settled.push_back(&judged);
+  if (is_done)
+    plan.settled.drops.push_back(&judged);
+  else
+    plan.settled.again.insert(judged.drop.camera);
   if (!theft) plan.receipts_for.insert(judged.drop.camera);
 }
 
@@ -328,7 +335,9 @@ void Committer::write_receipts(const std::vector<Plan*>& plans) {
   std::vector<CameraId> written;
   const auto leave = [&](const CameraId& camera, const Error& error) {
     log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
-    for (auto* plan : plans) std::erase_if(plan->settled, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; });
+    for (auto* plan : plans)
+      if (std::erase_if(plan->settled.drops, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; }) != 0)
+        plan->settled.without_receipt.insert(camera);
   };
   for (const auto& [camera, receipt] : newest) {
     const auto dir = context_.paths.drop + "/" + camera.account() + "/receipts";
@@ -354,7 +363,7 @@ static void remove_if_judged(int dir, const Drop& drop, const std::string& name)
 void Committer::remove(const Settled& settled) {
   std::map<CameraId, Fd> dirs;
   try {
-    for (const auto* judged : settled) {
+    for (const auto* judged : settled.drops) {
       auto& dir = dirs[judged->drop.camera];
       if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
       for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);

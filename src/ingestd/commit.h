@@ -30,9 +30,13 @@ class Committer {
   // Evidence, and what was put aside, without an index row (a crash between link and transaction) gets its row. Before any drop is taken, and after a failure.
   void adopt(const server::JudgeOne& judge);
   void catch_up();  // at start, after adoption: what was stored and not alerted. From then on adopt() alerts what it gave a row
-  // Those of the group whose receipts are on stable storage, or that no receipt will speak of: for remove(). Nothing, or an Error: the drops are where
-  // they were, and no group is committed before adopt() has succeeded. Nothing: another group failed, and its thread has the Error.
-  using Settled = std::vector<const JudgedDrop*>;
+  // Of a group: those whose receipts are on stable storage, or that no receipt will speak of, for remove(); cameras whose receipt could not be
+  // written, so that their drops stay; and cameras with drops that are to be taken afresh. Nothing, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded.
+  // Nothing: another group failed, and its thread has the Error.
+  struct Settled {
+    std::vector<const JudgedDrop*> drops;
+    std::set<CameraId> without_receipt, again;
+  };
   [[nodiscard]] std::optional<Settled> commit(const std::vector<JudgedDrop>& group);
   // Apart, because nothing waits for it: on some disks removing a file takes longer than all else. An Error counts as one of commit().
   void remove(const Settled& settled);

@@ -63,6 +63,7 @@ Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
 // A broken camera.conf stops that camera (fail closed) and no other.
 Daemon::Left Daemon::take_some(const CameraId& camera) {
   try {
+    if (pipeline_.is_stuck(camera)) return Left::nothing;
     if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
     const auto turn = intake_.begin(camera);
     return turn ? take_page(*turn) : Left::nothing;
@@ -98,14 +99,15 @@ void Daemon::wait(std::int64_t longest_ms) {
 }
 
 void Daemon::run_once() {
-  make_due(watch_.rescan());
-  while (!due_.empty() && !must_stop()) {
-    const auto pause = sweep();
+  for (make_due(watch_.rescan()); !due_.empty() && !must_stop(); make_due(pipeline_.take_left())) {
+    while (!due_.empty() && !must_stop()) {
+      const auto pause = sweep();
+      pipeline_.check();
+      if (!due_.empty()) wait(pause);
+    }
+    pipeline_.wait_until_empty();
     pipeline_.check();
-    if (!due_.empty()) wait(pause);
   }
-  pipeline_.wait_until_empty();
-  pipeline_.check();
 }
 
 void Daemon::run() {
@@ -115,6 +117,7 @@ void Daemon::run() {
     bool all = monotonic_ms() >= next_rescan || stop_signal_.reload_requested();
     make_due(watch_.events(all));
     if (all) {
+      pipeline_.try_stuck_again();
       make_due(watch_.rescan());
       next_rescan = monotonic_ms() + context_.settings.rescan_ms;
     }

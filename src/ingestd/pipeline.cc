@@ -14,7 +14,7 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr std::uint64_t kMostOctets = std::uint64_t{48} << 20;  // on their way; one drop may be larger
+static constexpr std::uint64_t kMostOctets = std::uint64_t{48} << 20;  // on their way to evidence; one drop may be larger
 static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr int kCommitters = 4;  // most of them wait for the disk: evidence, rows, receipts, what is removed
@@ -77,10 +77,11 @@ bool Pipeline::has_share(const CameraId& camera) const {
 void Pipeline::put(Drop drop) {
   std::unique_lock guard(mutex_);
   const auto size = drop.size;
-  const auto has_room = [&] { return failure_ || known_.empty() || (octets_ + size <= kMostOctets && known_.size() < kMostDrops); };
+  const auto has_room = [&] { return failure_ || pending_ == 0 || (octets_ + size <= kMostOctets && pending_ < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
     if (stop_()) return;
   if (on_their_way_++ == 0) stepped();
+  ++pending_;
   octets_ += size;
   known_.emplace(drop.camera, drop.name);
   auto& share = shares_[drop.camera];
@@ -174,7 +175,7 @@ bool Pipeline::may_draft(const JudgedDrop& judged) {
   return true;
 }
 
-// Drafts are written here, beside the syncing of the group before: the committer's thread is the one for which all others wait.
+// Drafts are written here, beside the syncing of the groups before: what waits for the disk should wait for as little as can be.
 void Pipeline::keep_octets(JudgedDrop& judged, ByteView octets) {
   if (may_draft(judged)) {
     try {
@@ -197,6 +198,7 @@ void Pipeline::note_room() noexcept {
 }
 
 void Pipeline::make_room(const Drop& drop) {
+  --pending_;
   octets_ -= drop.size;
   const auto share = shares_.find(drop.camera);
   share->second.octets -= drop.size;
@@ -204,12 +206,16 @@ void Pipeline::make_room(const Drop& drop) {
   static_cast<void>(::eventfd_write(room_.get(), 1));
 }
 
-void Pipeline::make_room(const std::vector<JudgedDrop>& group) {
-  const std::lock_guard guard(mutex_);
-  for (const auto& judged : group) {
-    drafts_ -= judged.drafts.size();
-    make_room(judged.drop);
+void Pipeline::make_room(std::vector<JudgedDrop>& group) {
+  std::size_t drafts = 0;
+  for (auto& judged : group) {
+    drafts += judged.drafts.size();
+    judged.drafts.clear();
+    judged.octets = Bytes();
   }
+  const std::lock_guard guard(mutex_);
+  drafts_ -= drafts;
+  for (const auto& judged : group) make_room(judged.drop);
   changed_.notify_all();
 }
 
@@ -218,10 +224,12 @@ void Pipeline::forget(const Drop& drop) {
   known_.erase({drop.camera, drop.name});
 }
 
-void Pipeline::forget(const std::vector<JudgedDrop>& group, bool committed) {
+void Pipeline::forget(const std::vector<JudgedDrop>& group, bool removed, const Committer::Settled& settled) {
   const std::lock_guard guard(mutex_);
+  stuck_.insert(settled.without_receipt.begin(), settled.without_receipt.end());
+  left_.insert(settled.again.begin(), settled.again.end());
   for (const auto& judged : group) {
-    if (!committed) left_.insert(judged.drop.camera);
+    if (!removed) left_.insert(judged.drop.camera);
     forget(judged.drop);
   }
   static_cast<void>(::eventfd_write(room_.get(), 1));
@@ -232,6 +240,16 @@ std::vector<CameraId> Pipeline::take_left() {
   const std::lock_guard guard(mutex_);
   const auto left = std::exchange(left_, {});
   return {left.begin(), left.end()};
+}
+
+bool Pipeline::is_stuck(const CameraId& camera) const {
+  const std::lock_guard guard(mutex_);
+  return stuck_.contains(camera);
+}
+
+void Pipeline::try_stuck_again() {
+  const std::lock_guard guard(mutex_);
+  stuck_.clear();
 }
 
 std::vector<std::string> Pipeline::take_changing(const CameraId& camera) {
@@ -269,7 +287,7 @@ std::vector<JudgedDrop> Pipeline::next_group() {
   std::unique_lock guard(mutex_);
   const auto nothing_left = [this] { return failure_ || (ending_ && waiting_.empty() && in_lanes_ == 0 && judged_.empty()); };
   const auto full = [this] { return judged_.size() >= context_.settings.group_files || (waiting_.empty() && in_lanes_ == 0); };
-  // The other committer may have taken all of it meanwhile.
+  // Another committer may have taken all of it meanwhile.
   do {
     changed_.wait(guard, [&] { return nothing_left() || !judged_.empty(); });
     changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
@@ -332,26 +350,20 @@ bool Pipeline::try_to(const std::function<bool()>& step) {
   }
 }
 
-bool Pipeline::take_over(const std::vector<JudgedDrop>& group) {
-  std::optional<Committer::Settled> settled;
-  const bool committed = try_to([&] { return (settled = committer_.commit(group)).has_value(); });
-  make_room(group);
-  return committed && try_to([&] {
-    committer_.remove(*settled);
-    return true;
-  });
-}
-
 void Pipeline::run_committer() {
   try {
     Verifier verifier(context_.settings, log_);  // for adoption; its process starts when first asked
     for (;;) {
-      const auto group = next_group();
+      auto group = next_group();
       if (group.empty()) return;
-      const bool committed = take_over(group);
+      std::optional<Committer::Settled> settled;
+      const bool committed = try_to([&] { return (settled = committer_.commit(group)).has_value(); });
       if (!committed) recover(verifier);
+      make_room(group);
+      const bool removed = committed && try_to([&] { return committer_.remove(*settled), true; });
+      if (committed && !removed) recover(verifier);
       stepped();
-      forget(group, committed);
+      forget(group, removed, settled.value_or(Committer::Settled{}));
     }
   } catch (...) {
     fail();

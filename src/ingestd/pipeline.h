@@ -37,6 +37,9 @@ class Pipeline {
   void note_room() noexcept;
   // Cameras with drops that could not be committed: they are to be taken afresh.
   [[nodiscard]] std::vector<CameraId> take_left();
+  // Its receipt could not be written: taken afresh at once, its drops would come to the same end, without a pause.
+  [[nodiscard]] bool is_stuck(const CameraId& camera) const;
+  void try_stuck_again();
   void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
   void wait_until_empty();
   // Those of this camera that were not the size they had: somebody still writes. Each is told once.
@@ -52,16 +55,15 @@ class Pipeline {
   void keep_octets(JudgedDrop& judged, ByteView octets);
   [[nodiscard]] bool may_draft(const JudgedDrop& judged);
   void make_room(const Drop& drop);  // with the mutex held: for others, while this one is still known
-  void make_room(const std::vector<JudgedDrop>& group);
+  void make_room(std::vector<JudgedDrop>& group);  // lets go of its octets, too
   void forget(const Drop& drop);  // with the mutex held
-  void forget(const std::vector<JudgedDrop>& group, bool committed);
+  void forget(const std::vector<JudgedDrop>& group, bool removed, const Committer::Settled& settled);
   void run_committer();
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   [[nodiscard]] std::size_t share_of_one() const noexcept;  // drops of one camera in a group
   void note_cameras(const std::vector<JudgedDrop>& group);
   [[nodiscard]] bool try_to(const std::function<bool()>& step);
-  [[nodiscard]] bool take_over(const std::vector<JudgedDrop>& group);
   void recover(Verifier& verifier);
   [[nodiscard]] bool pause();
   void fail() noexcept;
@@ -86,9 +88,10 @@ class Pipeline {
   std::map<CameraId, Share> shares_;  // of those that have something on its way
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;
+  std::size_t pending_ = 0;  // of known_: without those that are but to be removed
   std::size_t in_lanes_ = 0, drafts_ = 0;
   std::set<std::pair<CameraId, std::string>> changing_;
-  std::set<CameraId> left_;
+  std::set<CameraId> left_, stuck_;
   std::atomic<std::size_t> on_their_way_{0};
   std::atomic<std::int64_t> last_step_{0};
   bool ending_ = false;

@@ -55,7 +55,7 @@ flood_goes_on() { [ "$(said 'refused camera=aa1')" -gt "$count" ]; }
 wait_until 60 "the control: the flood had ended" flood_goes_on
 kill $flood
 wait $flood 2> /dev/null || true
-# Two committers wait for the same drop; the one that gets none goes on waiting.
+# The committers wait for the same drop; those that get none go on waiting.
 [ "$(count_threads)" -ge "$threads" ] || fail "of $threads threads of the daemon $(count_threads) are left"
 stop_ingestd
 grep -q trouble "$world/ingestd.log" && fail "the flood made trouble"

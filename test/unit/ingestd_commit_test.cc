@@ -103,7 +103,7 @@ TEST_CASE("no group is settled before a receipt speaks of it, and no receipt is 
       std::vector<JudgedDrop> group;
       group.push_back(world.drop_of(sealed, sequence, kReceived));
       const auto settled = world.committer->commit(group);
-      if (!settled || settled->size() != 1 || !world.is_receipted(sequence, sealed.digest)) ++unspoken;
+      if (!settled || settled->drops.size() != 1 || !world.is_receipted(sequence, sealed.digest)) ++unspoken;
     }
   };
   std::vector<std::thread> threads;
