@@ -18,11 +18,14 @@ head -c 3000 /dev/urandom > "$incoming/1-1-0123456789abcdef.parcel"
 cat > "$world/exe.c" << 'END'
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-int execve(const char *path, char *const argv[], char *const envp[]) {
-  int (*next)(const char *, char *const[], char *const[]) = dlsym(RTLD_NEXT, "execve");
-  return next(strcmp(path, "/proc/self/exe") == 0 ? getenv("PROGRAM") : path, argv, envp);
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, char *const argv[],
+                char *const envp[]) {
+  int (*next)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]) =
+      dlsym(RTLD_NEXT, "posix_spawn");
+  return next(pid, strcmp(path, "/proc/self/exe") == 0 ? getenv("PROGRAM") : path, actions, attributes, argv, envp);
 }
 END
 cc -shared -fPIC -o "$world/exe.so" "$world/exe.c"
