@@ -17,8 +17,8 @@ keep_receipt() {
   mkdir -p "$receipts"
   kept=$server/srv/shutterseal/drop/cam-$1/receipts/receipt.p7m
   [ -s "$kept" ] || return 0
-  cat "$kept" > "$world/receipt"  # cp fails when the daemon replaces it meanwhile
-  mv "$world/receipt" "$receipts/$(sha256sum < "$world/receipt" | cut -c1-16)"
+  cat "$kept" > "$world/noted-receipt"  # cp fails when the daemon replaces it meanwhile
+  mv "$world/noted-receipt" "$receipts/$(sha256sum < "$world/noted-receipt" | cut -c1-16)"
 }
 
 covered() { /usr/bin/python3 "$project/test/fault/invariant.py" covered "$server" "$receipts"; }
