@@ -21,6 +21,7 @@ namespace shutterseal::ingestd {
 
 static constexpr int kMostLooks = 100;
 static constexpr auto kLookInterval = std::chrono::milliseconds(1);
+static constexpr int kMostStarts = 3;
 
 Verifier::~Verifier() { stop(); }
 
@@ -67,15 +68,26 @@ void Verifier::spawn() {
   }
 }
 
-void Verifier::start() {
-  spawn();
-  judged_ = 0;
-  memory_ = 0;
+// No judgement: a good picture must not end in quarantine, nor a daemon end, because memory was short for a moment.
+static Error killed_from_outside() { return {ErrorKind::temporary, "a verifier was killed from outside: nothing was judged"}; }
+
+bool Verifier::accepts_the_known_answer() {
   const auto& known = known_answer();
   const auto answers = ask(known.octets, known.camera, known.signers, known.custodians);
-  if (answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted) return;
-  stop();
-  throw Error(ErrorKind::unavailable, "the verifier cannot work here: it does not accept a good envelope; nothing was judged");
+  return answers && answers->size() == 1 && answers->front().verdict == Verdict::accepted;
+}
+
+void Verifier::start() {
+  for (int attempt = 0; attempt < kMostStarts; ++attempt) {
+    spawn();
+    judged_ = 0;
+    memory_ = 0;
+    if (accepts_the_known_answer()) return;
+    const bool killed = was_killed();
+    stop();
+    if (!killed) throw Error(ErrorKind::unavailable, "the verifier cannot work here: it does not accept a good envelope; nothing was judged");
+  }
+  throw killed_from_outside();
 }
 
 void Verifier::prove() {
@@ -150,8 +162,7 @@ std::vector<envelope::Judged> Verifier::judge(const Arena& octets, const CameraI
     stop();
     log_.warning(LogLine("verifier-replaced").field("camera", camera.text()));
   }
-  // No judgement: a good picture must not end in quarantine because memory was short.
-  if (killed) throw Error(ErrorKind::temporary, "a verifier was killed from outside: nothing was judged");
+  if (killed) throw killed_from_outside();
   envelope::Judged all;
   all.verdict = Verdict::malformed;
   all.size = octets.view().size();

@@ -26,7 +26,8 @@ class Verifier {
   // of `signers`; the digests are computed here. A verifier that dies, answers nonsense, or has not answered within
   // verifier-limit is replaced; when it happens twice with the same octets the whole of it is one `malformed`. Each is replaced after
   // verifier-life drops, too: should one be subverted unnoticed, it judges no more than these. Error unavailable when a fresh verifier
-  // does not accept the known answer (known_answer.h), Error temporary when somebody killed one: then nothing was judged.
+  // does not accept the known answer (known_answer.h), Error temporary when somebody kills them, at their start three times in a row: then
+  // nothing was judged.
   void prove();  // starts one now, to learn that it works here
   [[nodiscard]] std::vector<envelope::Judged> judge(const Arena& octets, const CameraId& camera, const std::vector<server::Signer>& signers,
                                                     const std::vector<Ski>& custodians);
@@ -34,6 +35,7 @@ class Verifier {
  private:
   void start();
   void spawn();
+  [[nodiscard]] bool accepts_the_known_answer();
   [[nodiscard]] bool send(const Arena& octets, Request& request);
   void stop();
   [[nodiscard]] bool was_killed();

@@ -14,6 +14,7 @@ printf 'parcel-least = 1k\nparcel-most = 1k\nreceipt-timeout = 0\n' > "$world/sh
 take_pictures 101 8 15000000
 shutterseal-upload run --config "$world/short.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase" > "$world/said" 2>&1 || true
 start_ingestd
+until_true "the daemon does not start" grep -q 'started' "$world/ingestd.log"
 kills=0
 until [ $kills -ge 30 ]; do
   if pkill -KILL -P "$INGESTD_PID"; then kills=$((kills + 1)); fi
