@@ -284,7 +284,7 @@ static std::string hint(const std::string& name) {
   return plain ? name : "-";
 }
 
-void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
+Quarantine::Refused Committer::refuse(const JudgedDrop& judged, Plan& plan) {
   const auto& drop = judged.drop;
   const auto digest = envelope::sha256(judged.octets);
   std::string reason;
@@ -294,10 +294,10 @@ void Committer::refuse(const JudgedDrop& judged, Plan& plan) {
     if (first == Verdict::accepted) first = one.verdict;
     if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
   }
-  quarantine_.keep(judged, digest, reason);
   index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
   log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.name));
   plan.receipts_for.insert(drop.camera);
+  return {&judged, digest, reason};
 }
 
 envelope::Receipt Committer::make_receipt(const CameraId& camera) {
@@ -317,7 +317,9 @@ void Committer::record(Plan& plan) {
       tell_theft(one, plan);
     }
     acquit(plan);
-    for (const auto* judged : plan.refused) refuse(*judged, plan);
+    std::vector<Quarantine::Refused> refused;
+    for (const auto* judged : plan.refused) refused.push_back(refuse(*judged, plan));
+    quarantine_.keep(refused);
     for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));
     index_.commit();
   } catch (...) {

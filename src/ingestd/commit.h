@@ -56,7 +56,7 @@ class Committer {
   void keep_books(Plan& plan);
   void record(Plan& plan);
   void record_envelope(const ToStore& one);
-  void refuse(const JudgedDrop& judged, Plan& plan);
+  [[nodiscard]] Quarantine::Refused refuse(const JudgedDrop& judged, Plan& plan);
   [[nodiscard]] ledger::Theft* theft_of(const registry::Camera& camera);
   [[nodiscard]] const Known& look_up(const CameraId& id, Plan& plan);
   [[nodiscard]] bool proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const;

@@ -64,7 +64,7 @@ Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
 Daemon::Left Daemon::take_some(const CameraId& camera) {
   try {
     if (pipeline_.is_stuck(camera)) return Left::nothing;
-    if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
+    if (!pipeline_.is_due_for_more(camera)) return Left::pipeline_is_full;
     const auto turn = intake_.begin(camera);
     return turn ? take_page(*turn) : Left::nothing;
   } catch (const Error& error) {

@@ -19,7 +19,7 @@ static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr int kCommitters = 4;  // most of them wait for the disk: evidence, rows, receipts, what is removed
 static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
-static constexpr std::size_t kShareOfOne = 6, kWeightOfRefusal = 3;  // in drops
+static constexpr std::uint64_t kMostOfOne = 6;  // drops of one camera on their way while several send
 static constexpr std::int64_t kSharedMs = 10'000;
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
@@ -68,10 +68,25 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
   return known_.contains({camera, name});
 }
 
+// A lone picture waits for all that is on its way when it comes. While several cameras send, a flood of one has little there.
+std::uint64_t Pipeline::most_files() const noexcept {
+  const auto most = context_.settings.pending_files;
+  return monotonic_ms() < shared_until_ ? std::min(most, kMostOfOne) : most;
+}
+
+bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const {
+  const auto share = shares_.find(camera);
+  return share == shares_.end() || (share->second.files < files && share->second.octets < octets);
+}
+
 bool Pipeline::has_share(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  const auto share = shares_.find(camera);
-  return share == shares_.end() || (share->second.files < context_.settings.pending_files && share->second.octets < context_.settings.pending_bytes);
+  return has_less_than(camera, most_files(), context_.settings.pending_bytes);
+}
+
+bool Pipeline::is_due_for_more(const CameraId& camera) const {
+  const std::lock_guard guard(mutex_);
+  return has_less_than(camera, most_files() / 2 + 1, context_.settings.pending_bytes / 2 + 1);
 }
 
 void Pipeline::put(Drop drop) {
@@ -276,12 +291,6 @@ void Pipeline::run_lane() {
 
 // ---- commit ---------------------------------------------------------------------------------------------------------------------------
 
-// Evidence is synced by the group, quarantine drop by drop.
-static std::size_t weight_of(const JudgedDrop& judged) {
-  const auto is_bad = [](const envelope::Judged& one) { return is_refused(one.verdict); };
-  return std::any_of(judged.envelopes.begin(), judged.envelopes.end(), is_bad) ? kWeightOfRefusal : 1;
-}
-
 // What is ready, up to the group's limits. Waits a little for more only while more is on its way: a lone picture goes at once.
 std::vector<JudgedDrop> Pipeline::next_group() {
   std::unique_lock guard(mutex_);
@@ -293,15 +302,9 @@ std::vector<JudgedDrop> Pipeline::next_group() {
     changed_.wait_for(guard, std::chrono::milliseconds(context_.settings.group_wait_ms), [&] { return failure_ || full(); });
   } while (judged_.empty() && !nothing_left());
   std::vector<JudgedDrop> group;
-  std::map<CameraId, std::size_t> shares;
-  const auto share = share_of_one();
   std::uint64_t octets = 0, envelopes = 0;
   while (!judged_.empty() && group.size() < context_.settings.group_files && octets < context_.settings.group_bytes && envelopes < kMostEnvelopes) {
     auto& next = judged_.front();
-    // Whoever is next in a round robin had as many turns as the others, so none of them is left behind.
-    auto& taken = shares[next.drop.camera];
-    if (taken >= share) break;
-    taken += weight_of(next);
     octets += next.drop.size;
     envelopes += next.envelopes.size();
     group.push_back(std::move(next));
@@ -310,9 +313,6 @@ std::vector<JudgedDrop> Pipeline::next_group() {
   note_cameras(group);
   return group;
 }
-
-// A picture waits for the group that is being committed when it comes. While several cameras send, a flood of one gets small groups.
-std::size_t Pipeline::share_of_one() const noexcept { return monotonic_ms() < shared_until_ ? kShareOfOne : SIZE_MAX; }
 
 void Pipeline::note_cameras(const std::vector<JudgedDrop>& group) {
   for (const auto& judged : group) {

@@ -30,8 +30,10 @@ class Pipeline {
   ~Pipeline();  // finishes what it has
 
   [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
-  // Fewer of this camera are on their way than pending-files and pending-bytes say.
+  // Less of this camera is on its way than pending-files and pending-bytes say, or than a few drops while several cameras send.
   [[nodiscard]] bool has_share(const CameraId& camera) const;
+  // No more than half of that: a look into its directory, which costs more than a drop, will be worth it.
+  [[nodiscard]] bool is_due_for_more(const CameraId& camera) const;
   // Readable when something left the pipeline since the last note_room(): a camera's share may have room again.
   [[nodiscard]] int room_fd() const noexcept { return room_.get(); }
   void note_room() noexcept;
@@ -61,7 +63,9 @@ class Pipeline {
   void run_committer();
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
-  [[nodiscard]] std::size_t share_of_one() const noexcept;  // drops of one camera in a group
+  // With the mutex held.
+  [[nodiscard]] std::uint64_t most_files() const noexcept;  // of one camera
+  [[nodiscard]] bool has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const;
   void note_cameras(const std::vector<JudgedDrop>& group);
   [[nodiscard]] bool try_to(const std::function<bool()>& step);
   void recover(Verifier& verifier);

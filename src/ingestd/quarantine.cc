@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/key_value.h"
@@ -41,12 +40,12 @@ bool Quarantine::has_room(const CameraId& camera, std::uint64_t octets) {
   return true;
 }
 
-void Quarantine::note_overflow(const CameraId& camera, const std::string& line) const {
+void Quarantine::note_overflow(const CameraId& camera, const std::string& lines) const {
   const auto dir = folder(camera);
   const auto where = directory_ + "/" + camera.account() + "/overflow";
   const Fd file(::openat(dir.get(), "overflow", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640));
   if (!file) throw_errno("cannot write", where);
-  write_all(file.get(), as_bytes(line + "\n"), where);
+  write_all(file.get(), as_bytes(lines), where);
   if (::fsync(file.get()) != 0) throw_errno("cannot sync", where);
 }
 
@@ -57,19 +56,33 @@ static std::string reason_text(const CameraId& camera, const std::string& name, 
          format_key_value("reason", reason);
 }
 
-void Quarantine::keep(const JudgedDrop& judged, const Digest& digest, const std::string& reason) {
-  const auto& drop = judged.drop;
-  const auto& octets = judged.octets;
-  if (!has_room(drop.camera, octets.size()))
-    return note_overflow(drop.camera, rfc3339_ms(drop.received_at) + " " + digest.hex() + " " + std::to_string(octets.size()) + " " + reason);
-  const auto dir = folder(drop.camera);
-  const auto name = std::to_string(drop.received_at) + "-" + digest.hex().substr(0, 16);
+void Quarantine::add(CommitGroup& group, int dir, const Refused& refused) const {
+  const auto& drop = refused.judged->drop;
+  const auto& octets = refused.judged->octets;
+  const auto name = std::to_string(drop.received_at) + "-" + refused.digest.hex().substr(0, 16);
   const auto where = directory_ + "/" + drop.camera.account() + "/" + name;
+  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), refused.digest.hex(), refused.reason);
+  group.add(dir, name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
+  group.add(dir, name + ".parcel", {octets}, kFileMode, where + ".parcel");
+}
+
+void Quarantine::keep(const std::vector<Refused>& all) {
+  std::map<CameraId, Fd> folders;
+  std::map<CameraId, std::string> overflows;
   CommitGroup group;
-  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), digest.hex(), reason);
-  group.add(dir.get(), name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
-  group.add(dir.get(), name + ".parcel", {octets}, kFileMode, where + ".parcel");
+  for (const auto& refused : all) {
+    const auto& drop = refused.judged->drop;
+    const auto size = refused.judged->octets.size();
+    if (has_room(drop.camera, size)) {
+      auto& dir = folders[drop.camera];
+      if (!dir) dir = folder(drop.camera);
+      add(group, dir.get(), refused);
+    } else {
+      overflows[drop.camera] += rfc3339_ms(drop.received_at) + " " + refused.digest.hex() + " " + std::to_string(size) + " " + refused.reason + "\n";
+    }
+  }
   static_cast<void>(group.commit());
+  for (const auto& [camera, lines] : overflows) note_overflow(camera, lines);
 }
 
 // The name tells two such things of one millisecond apart, and says nothing that the peer chose.
@@ -84,7 +97,7 @@ bool Quarantine::take(int from_dir, const CameraId& camera, const std::string& n
   const auto size = static_cast<std::uint64_t>(info.st_size > 0 ? info.st_size : 0);
   // Another file system (EXDEV) is no reason to let it lie there: then the description alone is kept.
   if (!has_room(camera, size) || ::renameat2(from_dir, name.c_str(), dir.get(), (target + ".thing").c_str(), RENAME_NOREPLACE) != 0) {
-    note_overflow(camera, rfc3339_ms(now) + " - " + std::to_string(size) + " " + reason + " " + quote_untrusted(name));
+    note_overflow(camera, rfc3339_ms(now) + " - " + std::to_string(size) + " " + reason + " " + quote_untrusted(name) + "\n");
     return false;
   }
   CommitGroup group;

@@ -39,7 +39,7 @@ while_in_trouble() {
   [ "$(waiting 101)" -ge 1 ] || fail "the camera let go of what is not stored"
 }
 all_is_well_again() {
-  upload 101 || fail "after $1 the camera does not drain"
+  drain 101 || fail "after $1 the camera does not drain"
   keep_receipt 101
   settled 101 || fail "after $1 the promise is broken"
 }

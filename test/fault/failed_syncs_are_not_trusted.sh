@@ -16,7 +16,7 @@ trial() {
   run_victim "$1" "$world/first" -e inject="$syncs:$2:when=$3" > "$world/said" 2>&1 || true
   grep -q 'INJECTED\|killed by SIGKILL' "$world/first" && ! only_verifiers_died || return 1
   run_victim "$1" "$world/second" > "$world/said" 2>&1 || { cat "$world/said"; fail "$1, $2 at sync $3: the next run fails"; }
-  in_order "$world/first" "$world/second" || fail "$1, $2 at sync $3: it rests on what was never synced"
+  in_order "$world/first" "$world/second" || { cat "$world/said"; fail "$1, $2 at sync $3: it rests on what was never synced"; }
   [ "$1" = uploader ] || start_ingestd
   recover_and_settle "$1, $2 at sync $3"
 }

@@ -92,9 +92,18 @@ run_victim() {
   esac
 }
 
+# A run ends well, too, when the line is down for a moment, as it is to a machine that stands still.
+drain() {
+  for _ in 1 2 3; do
+    upload "$1" || return 1
+    [ "$(waiting "$1")" -ne 0 ] || return 0
+  done
+  echo "$(waiting "$1") envelopes wait"
+  return 1
+}
 # Without the fault, both finish what they find.
 recover_and_settle() {
-  upload 101 || fail "$1: the camera does not drain afterwards"
+  drain 101 || fail "$1: the camera does not drain afterwards"
   keep_receipt 101
   stop_ingestd
   settled 101 || fail "$1: the promise is broken"

@@ -148,7 +148,7 @@ all_settles() {
     wait "$UPLOAD_PID" || fail "the uploader ended with status $?"
   fi
   SHUTTER_PID='' UPLOAD_PID=''
-  LD_PRELOAD=$preload FAULT=nosync upload 101 2>> "$world/upload.log" || fail "the camera does not drain"
+  LD_PRELOAD=$preload FAULT=nosync drain 101 2>> "$world/upload.log" || fail "the camera does not drain"
   keep_receipt 101
   stop_ingestd
 }
