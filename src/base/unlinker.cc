@@ -9,7 +9,7 @@
 
 namespace shutterseal {
 
-static constexpr std::size_t kMostOpen = 64;  // and as many that are being closed
+static constexpr std::size_t kMostOpen = 128;  // and as many that are being closed: fewer than a process may have
 
 void Unlinker::unlink(int dir, const std::string& name) {
   Fd held(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
