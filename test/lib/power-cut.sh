@@ -17,9 +17,9 @@ rand() {
   drawn=$((SEED / 65536 % $1))
 }
 
-# disk NAME MOUNTPOINT: 320 MiB, the least that mkfs.xfs takes, in memory and sparse.
+# disk NAME MOUNTPOINT: in memory and sparse; room for what a camera takes in a hundred cuts on a slow machine.
 disk() {
-  truncate -s 320M "$world/disks/$1"
+  truncate -s 2G "$world/disks/$1"
   "mkfs.$file_system" -q "$world/disks/$1"
   mkdir -p "$2"
   mount -o loop "$world/disks/$1" "$2"
