@@ -19,7 +19,7 @@ static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr int kCommitters = 4;  // most of them wait for the disk: evidence, rows, receipts, what is removed
 static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
-static constexpr std::uint64_t kMostOfOne = 6;  // drops of one camera on their way while several send
+static constexpr std::uint64_t kMostOfOne = 4, kMostRubbish = 2;  // drops of one camera on their way while several send; of one that sends rubbish
 static constexpr std::int64_t kSharedMs = 10'000;
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
@@ -69,9 +69,9 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
 }
 
 // A lone picture waits for all that is on its way when it comes. While several cameras send, a flood of one has little there.
-std::uint64_t Pipeline::most_files() const noexcept {
+std::uint64_t Pipeline::most_files(const CameraId& camera) const {
   const auto most = context_.settings.pending_files;
-  return monotonic_ms() < shared_until_ ? std::min(most, kMostOfOne) : most;
+  return monotonic_ms() < shared_until_ ? std::min(most, refused_.contains(camera) ? kMostRubbish : kMostOfOne) : most;
 }
 
 bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const {
@@ -81,12 +81,12 @@ bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::u
 
 bool Pipeline::has_share(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, most_files(), context_.settings.pending_bytes);
+  return has_less_than(camera, most_files(camera), context_.settings.pending_bytes);
 }
 
 bool Pipeline::is_due_for_more(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, most_files() / 2 + 1, context_.settings.pending_bytes / 2 + 1);
+  return has_less_than(camera, most_files(camera) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
 }
 
 void Pipeline::put(Drop drop) {
@@ -154,6 +154,10 @@ static TimeMs unchanged_since(const Drop& drop) {
   return change_ms(info);
 }
 
+static bool has_refusal(const JudgedDrop& judged) {
+  return std::any_of(judged.envelopes.begin(), judged.envelopes.end(), [](const envelope::Judged& one) { return is_refused(one.verdict); });
+}
+
 // A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
 void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
@@ -171,6 +175,10 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
     keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
     const auto camera = judged.drop.camera;
+    if (has_refusal(judged))
+      refused_.insert(camera);
+    else
+      refused_.erase(camera);
     judged_.put(camera, std::move(judged));
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));

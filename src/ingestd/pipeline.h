@@ -64,7 +64,7 @@ class Pipeline {
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   // With the mutex held.
-  [[nodiscard]] std::uint64_t most_files() const noexcept;  // of one camera
+  [[nodiscard]] std::uint64_t most_files(const CameraId& camera) const;
   [[nodiscard]] bool has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const;
   void note_cameras(const std::vector<JudgedDrop>& group);
   [[nodiscard]] bool try_to(const std::function<bool()>& step);
@@ -87,6 +87,7 @@ class Pipeline {
   struct Share {
     std::uint64_t files = 0, octets = 0;
   };
+  std::set<CameraId> refused_;           // whose newest drop was refused
   std::optional<CameraId> last_camera_;  // of the newest group
   std::int64_t shared_until_ = 0;
   std::map<CameraId, Share> shares_;  // of those that have something on its way
