@@ -31,8 +31,8 @@ class Committer {
   void adopt(const server::JudgeOne& judge);
   void catch_up();  // at start, after adoption: what was stored and not alerted. From then on adopt() alerts what it gave a row
   // Of a group: those whose receipts are on stable storage, or that no receipt will speak of, for remove(); cameras whose receipt could not be
-  // written, so that their drops stay; and cameras with drops that are to be taken afresh. Nothing, or an Error: the drops are where they were, and no group is committed before adopt() has succeeded.
-  // Nothing: another group failed, and its thread has the Error.
+  // written, so that their drops stay; and cameras with drops that are to be taken afresh. Nothing, or an Error: the drops are where they
+  // were, and no group is committed before adopt() has succeeded. Nothing: another group failed, and its thread has the Error.
   struct Settled {
     std::vector<const JudgedDrop*> drops;
     std::set<CameraId> without_receipt, again;

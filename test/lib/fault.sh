@@ -96,7 +96,7 @@ run_victim() {
 drain() {
   for _ in 1 2 3; do
     upload "$1" || return 1
-    [ "$(waiting "$1")" -ne 0 ] || return 0
+    ! has_drained "$1" || return 0
   done
   echo "$(waiting "$1") envelopes wait"
   return 1

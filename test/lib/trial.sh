@@ -42,7 +42,6 @@ faults() { grep -c '^fired' "$world/proxy.steps" || true; }
 
 # Waits for a command to be true, for as long as a loaded machine may need.
 until_true() { wait_until 60 "$@"; }
-has_drained() { [ "$(waiting "$1")" -eq 0 ]; }
 stores() { [ "$(envelopes "$evidence")" -eq "$1" ]; }
 # Nothing waits on the camera, and evidence holds exactly so many.
 is_settled() { has_drained "$1" && stores "$2"; }

@@ -122,6 +122,7 @@ ingest_once() { shutterseal-ingestd --root "$server" --foreground --once 2>> "$w
 
 envelopes() { find "$1" -name '*.p7m' -path '*/cam-*' -type f | wc -l; }
 waiting() { find "$(spool "$1")" -maxdepth 1 -name '*.p7m' | wc -l; }
+has_drained() { [ "$(waiting "$1")" -eq 0 ]; }
 digests() { find "$1" -type f -exec sha256sum {} + | cut -d' ' -f1 | sort; }
 
 # Every original opens again from evidence, once, byte-identical; events are left aside.
