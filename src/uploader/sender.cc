@@ -62,8 +62,8 @@ Sender::Step Sender::step() {
   }
   const auto due = spool_.due(now, context_.settings.resend_after_ms, pace_.octets(), kMostInParcel);
   if (!due.empty()) return unanswered_ < kMostUnanswered ? send(due) : look_between();
-  const auto backlog = spool_.backlog();
-  if (backlog.count == 0) {
+  settle();
+  if (spool_.backlog().count == 0) {
     awaiting_since_ = 0;
     spool_.prune_kept(context_.settings.keep, now_ms());
     if (!renewal_.is_due(receipts_.time)) return Step::idle;
@@ -150,6 +150,7 @@ Sender::Look Sender::fetch_receipt() {
   if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return Look::failed;
   look_for_bundle();
   if (renewal_.is_due(receipts_.time) && !ask_for_renewal()) return Look::failed;
+  settle();
   if (result.outcome == Outcome::absent || !take_receipt(content)) return Look::nothing;
   awaiting_since_ = spool_.backlog().count == 0 ? 0 : monotonic_ms();
   return Look::news;
@@ -173,7 +174,6 @@ bool Sender::take_receipt(ByteView bytes) {
   return true;
 }
 
-// Remembered before deleted: a crash between the two deletes the rest the next time.
 void Sender::apply(const envelope::Receipt& receipt) {
   look_for_losses(receipt);
   const SpoolView view{[this](const EnvelopeName& name) { return spool_.contains(name); },
@@ -189,17 +189,30 @@ void Sender::apply(const envelope::Receipt& receipt) {
     }
   receipts_.number = receipt.number;
   receipts_.time = receipt.time;
-  save_receipt_state(context_.state + "/receipt", receipts_);
   // Oldest first: what a crash leaves ends with the newest, from which the next receipt can be followed downwards. The other way round nothing would
   // lead to the rest, and it would be sent for ever.
   std::reverse(covered.begin(), covered.end());
-  spool_.remove(covered, context_.settings.keep);
+  let_go(covered);
   for (const auto& refusal : receipt.refusals) apply_refusal(refusal);
   std::erase_if(parcels_, [this](const auto& parcel) {
     return std::none_of(parcel.second.begin(), parcel.second.end(), [this](const EnvelopeName& name) { return spool_.contains(name); });
   });
   hooks_.log(LogLevel::info, LogLine("receipt").number("number", static_cast<std::int64_t>(receipt.number))
                                  .number("covered", static_cast<std::int64_t>(covered.size())));
+}
+
+// Beside the next parcels: an SD card takes its time to sync and to free. Remembered before deleted: a crash between the two deletes the rest the next time.
+void Sender::let_go(const std::vector<EnvelopeName>& covered) {
+  spool_.let_go(covered);
+  letting_go_.emplace(&assistant_, [this, covered, state = receipts_] {
+    save_receipt_state(context_.state + "/receipt", state);
+    spool_.remove(covered, context_.settings.keep);
+  });
+}
+
+void Sender::settle() {
+  if (letting_go_) letting_go_->wait();
+  letting_go_.reset();
 }
 
 // A server that was restored from a backup no longer holds all that it receipted. It is said once, and what `keep` still has goes out again.

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "src/base/assistant.h"
 #include "src/transport/transport.h"
 #include "src/uploader/identity.h"
 #include "src/uploader/parcel.h"
@@ -51,6 +53,7 @@ class Sender {
   [[nodiscard]] bool has_new_bundle() const { return new_bundle_; }
   [[nodiscard]] std::int64_t awaiting_since() const { return awaiting_since_; }  // monotonic; 0: nothing awaited
   void close_if_idle() { connection_.close_if_idle(); }
+  void settle();  // until what the last receipt covers is gone; throws what went wrong with it
 
  private:
   Step send(const std::vector<Envelope>& due);
@@ -62,6 +65,7 @@ class Sender {
   void note_contact(const transport::Result& result);
   bool take_receipt(ByteView bytes);
   void apply(const envelope::Receipt& receipt);
+  void let_go(const std::vector<EnvelopeName>& covered);
   void look_for_losses(const envelope::Receipt& receipt);
   void apply_refusal(const envelope::Refusal& refusal);
   void look_for_bundle();
@@ -83,6 +87,8 @@ class Sender {
   std::uint64_t unanswered_ = 0;  // octets, since the last look at the receipt
   int failures_ = 0;
   bool new_bundle_ = false;
+  Assistant assistant_;
+  std::optional<Assistant::Task> letting_go_;  // of what a receipt covers
 };
 
 }  // namespace shutterseal::uploader

@@ -164,6 +164,7 @@ void Session::drain(bool stay) {
 void Session::send_until_done(bool stay) {
   try {
     drain(stay);
+    sender_.settle();
   } catch (...) {
     failure_ = std::current_exception();
   }

@@ -140,7 +140,7 @@ bool Spool::contradicts(const EnvelopeName& name) const {
 std::optional<EnvelopeName> Spool::by_digest(const Digest& digest) const {
   const std::lock_guard guard(mutex_);
   for (const auto& [name, item] : items_)
-    if (name.digest == digest) return name;
+    if (name.digest == digest && !item.leaving) return name;
   return std::nullopt;
 }
 
@@ -155,7 +155,7 @@ std::vector<Envelope> Spool::due_of(bool events, std::int64_t before, std::uint6
   std::vector<Envelope> chosen;
   std::uint64_t total = 0;
   for (const auto& [name, item] : items_) {
-    if (item.event != events || (item.sent_at >= 0 && item.sent_at > before)) continue;
+    if (item.leaving || item.event != events || (item.sent_at >= 0 && item.sent_at > before)) continue;
     if (!chosen.empty() && (item.alone || total + item.size > octets || chosen.size() == most)) break;
     chosen.push_back({name, item.size, item.alone, item.event});
     total += item.size;
@@ -174,7 +174,7 @@ void Spool::send_alone(const std::vector<EnvelopeName>& names) {
   const std::lock_guard guard(mutex_);
   for (const auto& name : names) {
     const auto item = items_.find(name);
-    if (item == items_.end()) continue;
+    if (item == items_.end() || item->second.leaving) continue;
     item->second.alone = true;
     item->second.sent_at = -1;
   }
@@ -183,6 +183,12 @@ void Spool::send_alone(const std::vector<EnvelopeName>& names) {
 void Spool::forget(const EnvelopeName& name) {
   const std::lock_guard guard(mutex_);
   items_.erase(name);
+}
+
+void Spool::let_go(const std::vector<EnvelopeName>& names) {
+  const std::lock_guard guard(mutex_);
+  for (const auto& name : names)
+    if (const auto item = items_.find(name); item != items_.end()) item->second.leaving = true;
 }
 
 void Spool::remove(const std::vector<EnvelopeName>& names, const Keep& keep) {

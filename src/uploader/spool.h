@@ -77,7 +77,9 @@ class Spool {
   void mark_sent(const std::vector<EnvelopeName>& names, std::int64_t now);
   void send_alone(const std::vector<EnvelopeName>& names);
 
-  void remove(const std::vector<EnvelopeName>& names, const Keep& keep);  // covered: deleted, or moved to kept/
+  // Covered by a receipt: never due again, and gone after remove(), which may run in another thread than all else that the sender does.
+  void let_go(const std::vector<EnvelopeName>& names);
+  void remove(const std::vector<EnvelopeName>& names, const Keep& keep);  // deleted, or moved to kept/
   void refuse(const EnvelopeName& name);                                  // to refused/: never sent again, never deleted
   std::size_t take_back(const std::function<bool(const EnvelopeName&)>& wanted);  // from kept/, to be sent again; how many
   void prune_kept(const Keep& keep, TimeMs now);
@@ -90,7 +92,7 @@ class Spool {
     std::uint64_t size = 0;
     TimeMs modified = 0;
     std::int64_t sent_at = -1;  // monotonic; -1: never
-    bool alone = false, event = false;
+    bool alone = false, event = false, leaving = false;
   };
   [[nodiscard]] std::vector<Envelope> due_of(bool events, std::int64_t before, std::uint64_t octets, std::size_t most) const;
   [[nodiscard]] bool is_event(int dir, const Envelope& envelope) const;

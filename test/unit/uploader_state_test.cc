@@ -181,6 +181,26 @@ TEST_CASE("the spool gives what is due in order, and never what was sent a momen
   CHECK(spool.backlog().count == 1);
 }
 
+TEST_CASE("what a receipt covers is not sent, sent alone or refused while its file is still there") {
+  const Scratch scratch;
+  Spool spool(scratch.path);
+  for (std::uint64_t s = 1; s <= 2; ++s) commit_file(scratch / EnvelopeName{{}, s, digest_of(s)}.text(), as_bytes(std::string(100, 'x')), 0600);
+  spool.refresh();
+  const EnvelopeName covered{{}, 1, digest_of(1)}, other{{}, 2, digest_of(2)};
+  spool.let_go({covered, {{}, 3, digest_of(3)}});
+  spool.refresh();
+  spool.send_alone({covered, other});
+  const auto due = spool.due(1000, 500, 1000, 10);
+  REQUIRE(due.size() == 1);
+  CHECK(due[0].name == other);
+  CHECK_FALSE(spool.by_digest(covered.digest));
+  CHECK(spool.by_digest(other.digest) == other);
+  CHECK(spool.contains(covered));  // the receipt may not be remembered yet: nobody may take it for lost
+  CHECK(spool.backlog().count == 2);
+  spool.remove({covered}, {});
+  CHECK(spool.backlog().count == 1);
+}
+
 TEST_CASE("a parcel is named by its envelopes and is as long as they were") {
   const Scratch scratch;
   const auto put = [&scratch](std::uint64_t sequence, std::size_t size) {
