@@ -19,8 +19,6 @@ static constexpr std::size_t kMostDrops = 256;  // each is a descriptor
 static constexpr std::size_t kMostEnvelopes = 1024;  // in a group, and as many of one more drop: each is an open file until the group is committed
 static constexpr int kCommitters = 4;  // most of them wait for the disk: evidence, rows, receipts, what is removed
 static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
-static constexpr std::uint64_t kMostOfOne = 4, kMostRubbish = 2;  // drops of one camera on their way while several send; of one that sends rubbish
-static constexpr std::int64_t kSharedMs = 10'000;
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
@@ -48,6 +46,7 @@ Pipeline::Pipeline(const Context& context, const registry::Registry& registry, C
       patience_(patience),
       stop_(std::move(stop)),
       custodians_(server::skis_of(server::read_certificates(context.paths.custodians))),
+      fair_share_(context.settings.pending_files),
       room_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!room_) throw_errno("cannot make", "an event descriptor");
   for (std::uint64_t i = 0; i < context.settings.workers; ++i) threads_.emplace_back([this] { run_lane(); });
@@ -68,12 +67,6 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
   return known_.contains({camera, name});
 }
 
-// A lone picture waits for all that is on its way when it comes. While several cameras send, a flood of one has little there.
-std::uint64_t Pipeline::most_files(const CameraId& camera) const {
-  const auto most = context_.settings.pending_files;
-  return monotonic_ms() < shared_until_ ? std::min(most, refused_.contains(camera) ? kMostRubbish : kMostOfOne) : most;
-}
-
 bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const {
   const auto share = shares_.find(camera);
   return share == shares_.end() || (share->second.files < files && share->second.octets < octets);
@@ -81,12 +74,12 @@ bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::u
 
 bool Pipeline::has_share(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, most_files(camera), context_.settings.pending_bytes);
+  return has_less_than(camera, fair_share_.files(camera, monotonic_ms()), context_.settings.pending_bytes);
 }
 
 bool Pipeline::is_due_for_more(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, most_files(camera) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
+  return has_less_than(camera, fair_share_.files(camera, monotonic_ms()) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
 }
 
 void Pipeline::put(Drop drop) {
@@ -175,10 +168,7 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
     keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
     const auto camera = judged.drop.camera;
-    if (has_refusal(judged))
-      refused_.insert(camera);
-    else
-      refused_.erase(camera);
+    fair_share_.judged(camera, has_refusal(judged));
     judged_.put(camera, std::move(judged));
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
@@ -315,18 +305,11 @@ std::vector<JudgedDrop> Pipeline::next_group() {
     auto& next = judged_.front();
     octets += next.drop.size;
     envelopes += next.envelopes.size();
+    fair_share_.passed(next.drop.camera, monotonic_ms());
     group.push_back(std::move(next));
     judged_.pop();
   }
-  note_cameras(group);
   return group;
-}
-
-void Pipeline::note_cameras(const std::vector<JudgedDrop>& group) {
-  for (const auto& judged : group) {
-    if (last_camera_ && *last_camera_ != judged.drop.camera) shared_until_ = monotonic_ms() + kSharedMs;
-    last_camera_ = judged.drop.camera;
-  }
 }
 
 // False: it is the end.

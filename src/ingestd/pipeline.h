@@ -15,6 +15,7 @@
 
 #include "src/ingestd/commit.h"
 #include "src/ingestd/fair_queue.h"
+#include "src/ingestd/fair_share.h"
 #include "src/ingestd/verify.h"
 
 namespace shutterseal::ingestd {
@@ -64,9 +65,7 @@ class Pipeline {
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   // With the mutex held.
-  [[nodiscard]] std::uint64_t most_files(const CameraId& camera) const;
   [[nodiscard]] bool has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const;
-  void note_cameras(const std::vector<JudgedDrop>& group);
   [[nodiscard]] bool try_to(const std::function<bool()>& step);
   void recover(Verifier& verifier);
   [[nodiscard]] bool pause();
@@ -87,9 +86,7 @@ class Pipeline {
   struct Share {
     std::uint64_t files = 0, octets = 0;
   };
-  std::set<CameraId> refused_;           // whose newest drop was refused
-  std::optional<CameraId> last_camera_;  // of the newest group
-  std::int64_t shared_until_ = 0;
+  FairShare fair_share_;
   std::map<CameraId, Share> shares_;  // of those that have something on its way
   std::set<std::pair<CameraId, std::string>> known_;
   std::uint64_t octets_ = 0;
