@@ -48,12 +48,13 @@ Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
   const auto& camera = turn.camera.id;
   std::size_t taken = 0;
   for (const auto& name : pipeline_.take_changing(camera)) intake_.complain_once(camera, name, "changing");
-  for (const auto& name : intake_.names(turn)) {
+  const auto names = intake_.names(turn);
+  for (const auto& name : names) {
     if (pipeline_.knows(camera, name)) continue;
     if (taken == kMostInTurn) return Left::more;
     if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
     if (auto drop = intake_.take(turn, name)) {
-      pipeline_.put(std::move(*drop));
+      pipeline_.put(std::move(*drop), names.size() <= FairShare::kFew);
       ++taken;
     }
   }

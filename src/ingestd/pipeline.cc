@@ -74,16 +74,17 @@ bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::u
 
 bool Pipeline::has_share(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, fair_share_.files(camera, monotonic_ms()), context_.settings.pending_bytes);
+  return has_less_than(camera, fair_share_.files(monotonic_ms()), context_.settings.pending_bytes);
 }
 
 bool Pipeline::is_due_for_more(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, fair_share_.files(camera, monotonic_ms()) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
+  return has_less_than(camera, fair_share_.files(monotonic_ms()) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
 }
 
-void Pipeline::put(Drop drop) {
+void Pipeline::put(Drop drop, bool is_of_few) {
   std::unique_lock guard(mutex_);
+  if (is_of_few && shares_.size() > shares_.count(drop.camera)) fair_share_.few_came(monotonic_ms());
   const auto size = drop.size;
   const auto has_room = [&] { return failure_ || pending_ == 0 || (octets_ + size <= kMostOctets && pending_ < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
@@ -147,10 +148,6 @@ static TimeMs unchanged_since(const Drop& drop) {
   return change_ms(info);
 }
 
-static bool has_refusal(const JudgedDrop& judged) {
-  return std::any_of(judged.envelopes.begin(), judged.envelopes.end(), [](const envelope::Judged& one) { return is_refused(one.verdict); });
-}
-
 // A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
 void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
@@ -168,7 +165,6 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
     keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
     const auto camera = judged.drop.camera;
-    fair_share_.judged(camera, has_refusal(judged));
     judged_.put(camera, std::move(judged));
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", drop.camera.text()).sentence("reason", error.what()));
@@ -305,7 +301,6 @@ std::vector<JudgedDrop> Pipeline::next_group() {
     auto& next = judged_.front();
     octets += next.drop.size;
     envelopes += next.envelopes.size();
-    fair_share_.passed(next.drop.camera, monotonic_ms());
     group.push_back(std::move(next));
     judged_.pop();
   }

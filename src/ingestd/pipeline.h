@@ -31,7 +31,7 @@ class Pipeline {
   ~Pipeline();  // finishes what it has
 
   [[nodiscard]] bool knows(const CameraId& camera, const std::string& name) const;  // on its way already
-  // Less of this camera is on its way than pending-files and pending-bytes say, or than a few drops while several cameras send.
+  // Less of this camera is on its way than pending-files and pending-bytes say, or than FairShare does.
   [[nodiscard]] bool has_share(const CameraId& camera) const;
   // No more than half of that: a look into its directory, which costs more than a drop, will be worth it.
   [[nodiscard]] bool is_due_for_more(const CameraId& camera) const;
@@ -43,7 +43,8 @@ class Pipeline {
   // Its receipt could not be written: taken afresh at once, its drops would come to the same end, without a pause.
   [[nodiscard]] bool is_stuck(const CameraId& camera) const;
   void try_stuck_again();
-  void put(Drop drop);     // waits while too much is on its way; told to stop, it leaves the drop where it is
+  // Waits while too much is on its way; told to stop, it leaves the drop where it is. `is_of_few`: the drop directory held no more than FairShare::kFew.
+  void put(Drop drop, bool is_of_few);
   void wait_until_empty();
   // Those of this camera that were not the size they had: somebody still writes. Each is told once.
   [[nodiscard]] std::vector<std::string> take_changing(const CameraId& camera);

@@ -24,6 +24,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 WANTED = sys.argv[2:]
 WORK = BUILD / "bench" / "daemon"
+ROUNDS = 5
 LIBC = ctypes.CDLL(None, use_errno=True)
 IN_DELETE, IN_NONBLOCK = 0x200, os.O_NONBLOCK
 figures = Figures(BUILD / "bench" / "figures-daemon.json")
@@ -168,7 +169,7 @@ def ingest():
     before these is not counted: it is the one that gets its memory from the host."""
     server = Server()
     count, ours, bare = 2000, [], []
-    for _ in range(6):
+    for _ in range(ROUNDS + 1):
         server.fleet("a", 1, count, 200_000)
         os.sync()
         begin = time.monotonic()
@@ -178,8 +179,8 @@ def ingest():
         target.mkdir()
         bare.append(float(subprocess.run([BUILD / "bench/bare_loop", target, str(count), "200000"], check=True, capture_output=True, text=True).stdout))
         shutil.rmtree(target)
-    if server.stored("a") != 6 * count:
-        raise SystemExit(f"{server.stored('a')} of {6 * count} envelopes are in evidence")
+    if server.stored("a") != (ROUNDS + 1) * count:
+        raise SystemExit(f"{server.stored('a')} of {(ROUNDS + 1) * count} envelopes are in evidence")
     ratio = statistics.median(theirs / mine for mine, theirs in zip(ours[1:], bare[1:]))
     mine, floor = statistics.median(ours[1:]), statistics.median(bare[1:])
     figure("ingest-to-bare-loop", round(ratio, 3), ">= 0.75", ratio >= 0.75,
@@ -188,14 +189,18 @@ def ingest():
 
 def steady():
     server = Server()
-    server.fleet("s", 100, 20, 200_000, WORK / "away")
+    server.fleet("s", 100, 20 * ROUNDS, 200_000, WORK / "away")
     os.sync()
     server.start_warm()
-    spans = send_all(server, by_round(WORK / "away"), 200)
-    cpu = server.cpu() / len(spans) * 1000
+    parcels = by_round(WORK / "away")
+    spans = [send_all(server, parcels[turn * 2000:(turn + 1) * 2000], 200) for turn in range(ROUNDS)]
+    cpu = server.cpu() / len(parcels) * 1000
     server.stop()
-    figure("p99-at-200-a-second-ms", round(p99(spans), 1), "<= 250", p99(spans) <= 250,
-           f"2,000 pictures of 200 KB of 100 cameras; p50 {statistics.median(spans):.1f} ms, longest {spans[-1]:.0f} ms, {cpu:.2f} ms of CPU a picture")
+    worst = [p99(one) for one in spans]
+    typical = statistics.median(worst)
+    figure("p99-at-200-a-second-ms", round(typical, 1), "<= 250", typical <= 250,
+           f"median of {ROUNDS} rounds of 2,000 pictures of 200 KB of 100 cameras, from {min(worst):.0f} to {max(worst):.0f}; p50 {statistics.median(one[1000] for one in spans):.1f} ms, "
+           f"{cpu:.2f} ms of CPU a picture")
 
 
 def feed(server, parcels, stop):
@@ -209,9 +214,9 @@ def feed(server, parcels, stop):
         os.rename(parcel, incoming / parcel.name)
 
 
-def with_good_flood(server, parcels):
+def with_good_flood(server, parcels, supply):
     stop = threading.Event()
-    feeder = threading.Thread(target=feed, args=(server, by_round(WORK / "flood"), stop))
+    feeder = threading.Thread(target=feed, args=(server, supply, stop))
     feeder.start()
     time.sleep(1)
     spans = send_all(server, parcels, 20)
@@ -223,7 +228,7 @@ def with_good_flood(server, parcels):
     return spans
 
 
-def with_bad_flood(server, parcels):
+def with_bad_flood(server, parcels, _supply):
     process = subprocess.Popen(["/usr/bin/python3", PROJECT / "test/lib/endless_flood.py", server.incoming("aa1"), "200"])
     time.sleep(1)
     spans = send_all(server, parcels, 20)
@@ -233,19 +238,26 @@ def with_bad_flood(server, parcels):
 
 
 def flood():
-    """Fifty cameras, five pictures each, one after the other; the same beside one that floods with good parcels, and with rubbish."""
+    """Fifty cameras, five pictures each a round, alone, beside a camera that floods with good parcels, and beside one that floods with rubbish. What is
+    compared was measured in one round; medians of five."""
     server = Server("quarantine-quota = 1M")
-    for kind in ("alone", "good", "bad"):
-        server.fleet(f"{kind}-", 50, 5, 200_000, WORK / kind)
-    server.fleet("aa", 1, 36_000, 20_000, WORK / "flood")
+    trials = {"alone": lambda server, parcels, _supply: send_all(server, parcels, 20), "good": with_good_flood, "bad": with_bad_flood}
+    for kind in trials:
+        server.fleet(f"{kind}-", 50, 5 * ROUNDS, 200_000, WORK / kind)
+    server.fleet("aa", 1, 60_000, 20_000, WORK / "flood")
     os.sync()
+    supply = iter(by_round(WORK / "flood"))
+    parcels = {kind: by_round(WORK / kind) for kind in trials}
     server.start_warm()
-    alone = send_all(server, by_round(WORK / "alone"), 20)
-    for kind, trial in (("good", with_good_flood), ("bad", with_bad_flood)):
-        spans = trial(server, by_round(WORK / kind))
-        ratio = p99(spans) / p99(alone)
+    spans = {kind: [] for kind in trials}
+    for turn in range(ROUNDS):
+        for kind, trial in trials.items():
+            spans[kind].append(p99(trial(server, parcels[kind][turn * 250:(turn + 1) * 250], supply)))
+    for kind in ("good", "bad"):
+        ratios = [beside / alone for beside, alone in zip(spans[kind], spans["alone"])]
+        ratio = statistics.median(ratios)
         figure(f"p99-beside-a-{kind}-flood", round(ratio, 2), "< 2", ratio < 2,
-               f"{p99(spans):.1f} ms, alone {p99(alone):.1f} ms; p50 {statistics.median(spans):.1f}, alone {statistics.median(alone):.1f}; "
+               f"rounds from {min(ratios):.2f} to {max(ratios):.2f}; medians {statistics.median(spans[kind]):.1f} ms, alone {statistics.median(spans['alone']):.1f} ms; "
                f"{server.stored('aa')} of the flood stored by then")
     server.stop()
 
