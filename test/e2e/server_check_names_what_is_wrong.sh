@@ -39,7 +39,7 @@ wrong 'camera 101: .*camera.conf:' 'mend the file'
 sed -i '/^nonsense/d' "$root/etc/shutterseal/cameras/cam-101/camera.conf"
 printf x >> "$root/lib/x86_64-linux-gnu/security/pam_shutterseal.so"
 wrong 'pam_shutterseal.so: is not what was installed' 'make install'
-make -s -C "$project" install BUILD="$build" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1
+install_built
 chmod 775 "$root/usr/bin/shutterseal-upload"
 wrong 'shutterseal-upload: can be changed by others' 'chmod'
 chmod 755 "$root/usr/bin/shutterseal-upload"
@@ -61,7 +61,7 @@ wrong 'lacks: account required pam_shutterseal.so' 'account required' 2
 undo /etc/pam.d/shutterseal-sshd
 rm "$root/etc/pam.d/shutterseal-ftp"
 wrong 'shutterseal-ftp: is missing' 'make install'
-make -s -C "$project" install BUILD="$build" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1
+install_built
 edit /etc/shutterseal/proftpd.conf 's/^TLSRequired on/TLSRequired off/'
 wrong 'lacks: TLSRequired on' 'TLSRequired on'
 undo /etc/shutterseal/proftpd.conf

@@ -85,6 +85,6 @@ ours 'nonsense'
 people_log_in 'an option that is nonsense'
 rm "$root/lib/x86_64-linux-gnu/security/pam_shutterseal.so"
 people_log_in 'the module is gone'
-make -s -C "$project" install BUILD="$build" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1
+install_built
 ours ''
 people_log_in 'after an upgrade of the module'
