@@ -82,7 +82,7 @@ fi
 
 # Debian's vsftpd, to be shown wanting, and a small mail system: their packages would take the place of this machine's, so they are fetched and not
 # installed.
-if [ "${1:-build}" = check ]; then
+case ${1:-build} in check | long)
   store=$here/${BUILD:-build}/packages
   case ${BUILD:-build} in /*) store=$BUILD/packages ;; esac
   for package in vsftpd dma; do
@@ -93,7 +93,8 @@ if [ "${1:-build}" = check ]; then
       (cd "$store" && apt-get download -q "$package")
     fi
   done
-fi
+  ;;
+esac
 
 # CVE-2026-34182: a libcrypto that accepts a one-octet tag in AuthEnvelopedData is found by what it does, not by its version.
 if ! sh "$here/scripts/check-libcrypto.sh"; then

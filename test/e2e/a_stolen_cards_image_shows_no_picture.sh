@@ -5,6 +5,8 @@
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 image=$world/image
+# A sanitizer's own handler would make an exit of the crash.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:handle_segv=0" TSAN_OPTIONS="${TSAN_OPTIONS:-}:handle_segv=0"
 look() { /usr/bin/python3 "$project/test/lib/thief.py" "$image" "$world/originals" > "$world/look.log"; }
 # Everything of the camera's, its log, and where a core would fall.
 copy_disk() {
