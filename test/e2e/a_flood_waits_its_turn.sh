@@ -38,7 +38,7 @@ mark_order next-
 # A flood that is never at its end: whenever the daemon has made room there is more, until the others' pictures are stored.
 : > "$world/ingestd.log"
 configure 'workers = 1' 'quarantine-quota = 64k' 'rescan = 1h'
-make_fleet late- 50 4 1 2000 "$world/away"
+make_fleet late- 50 2 1 2000 "$world/away"
 start_ingestd
 /usr/bin/python3 "$project/test/lib/endless_flood.py" "$(incoming aa1)" &
 flood=$!
@@ -56,9 +56,9 @@ send_late() {  # as many as it says, of those that are away
 is_let_in_singly() { send_late 1; [ "$(on_their_way)" -le 1 ]; }
 wait_until 60 "of the flood more than one is on its way while others send" is_let_in_singly
 for _ in $(seq 20); do is_let_in_singly || fail "$(on_their_way) of the flood are on their way while others send"; done
-send_late 200
-late_are_stored() { [ "$(said 'accepted camera=late-')" -eq 200 ]; }
-wait_until 120 "behind an endless flood $(said 'accepted camera=late-') of 200 pictures are stored" late_are_stored
+send_late 100
+late_are_stored() { [ "$(said 'accepted camera=late-')" -eq 100 ]; }
+wait_until 120 "behind an endless flood $(said 'accepted camera=late-') of 100 pictures are stored" late_are_stored
 kill -0 $flood || fail "the flood had ended before"
 count=$(said 'refused camera=aa1')
 flood_goes_on() { [ "$(said 'refused camera=aa1')" -gt "$count" ]; }
@@ -69,4 +69,4 @@ wait $flood 2> /dev/null || true
 [ "$(count_threads)" -ge "$threads" ] || fail "of $threads threads of the daemon $(count_threads) are left"
 stop_ingestd
 grep -q trouble "$world/ingestd.log" && fail "the flood made trouble"
-[ "$(envelopes "$evidence")" -eq 900 ] || fail "$(envelopes "$evidence") of 900 envelopes are stored"
+[ "$(envelopes "$evidence")" -eq 800 ] || fail "$(envelopes "$evidence") of 800 envelopes are stored"
