@@ -42,6 +42,7 @@ make_fleet late- 50 2 1 2000 "$world/away"
 start_ingestd
 /usr/bin/python3 "$project/test/lib/endless_flood.py" "$(incoming aa1)" &
 flood=$!
+HELPERS="$HELPERS $flood"
 count_threads() { find "/proc/$INGESTD_PID/task" -mindepth 1 -maxdepth 1 | wc -l; }
 threads=$(count_threads)
 flood_is_on() { [ "$(said 'refused camera=aa1')" -ge 200 ]; }

@@ -9,7 +9,7 @@
 make_server
 # ingest_with KILLS
 ingest_with() {
-  KILLS=$1 LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$build/fault/killed_verifiers.so" \
+  KILLS=$1 LD_PRELOAD="$(preload_of "$build/fault/killed_verifiers.so")" \
     shutterseal-ingestd --root "$server" --foreground --once 2>> "$world/ingestd.log"
 }
 make_fleet a 1 1 1 5000

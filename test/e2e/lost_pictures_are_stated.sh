@@ -53,7 +53,7 @@ make_jpeg "$(capture 101)/bad-sector.jpg" 5000
 touch -d '1 minute ago' "$(capture 101)/bad-sector.jpg"
 take_pictures 101 1
 pictures=$(shutterseal find --root "$server" --kind image | wc -l)
-expect 65 'the disk cannot read it' env LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$build/fault/bad_sector.so" BAD_SECTOR=bad-sector.jpg shutterseal-upload run --root "$(camera_root 101)" --passphrase-file "$passphrase"
+expect 65 'the disk cannot read it' env LD_PRELOAD="$(preload_of "$build/fault/bad_sector.so")" BAD_SECTOR=bad-sector.jpg shutterseal-upload run --root "$(camera_root 101)" --passphrase-file "$passphrase"
 [ "$(shutterseal find --root "$server" --kind image | wc -l)" -eq $((pictures + 1)) ] || fail "a bad sector stops the picture behind it"
 notes | grep -q '^gap 1 rejected 20..-..-..T..:..:..Z$' || fail "what the disk lost is not stated"
 

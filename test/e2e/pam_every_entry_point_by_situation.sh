@@ -66,11 +66,12 @@ for kind in auth account session password; do
 done > "$world/pam.d/stacked"
 printf 'auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\npassword required pam_deny.so\n' > "$world/pam.d/other"
 
-# Under AddressSanitizer its runtime must come first, and what it intercepts must be loaded with it.
+# Under a sanitizer its runtime must come first, and what it intercepts must be loaded with it; what the wrappers locked before, it does not know.
 # pam SERVICE USER RHOST CALL: the password on standard input; prints pamtester's words and, with PAM_WRAPPER's help, our log lines.
 pam() {
   tries=$((${tries:-0} + 1))
   LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME libcrypt.so.1 libstdc++.so.6 }libnss_wrapper.so libpam_wrapper.so" NSS_WRAPPER_PASSWD="$world/passwd" NSS_WRAPPER_GROUP="$world/group" \
+    TSAN_OPTIONS="${TSAN_OPTIONS:-}:report_mutex_bugs=0" NSS_WRAPPER_DISABLE_DEEPBIND=1 UID_WRAPPER_DISABLE_DEEPBIND=1 \
     PAM_WRAPPER=1 PAM_WRAPPER_SERVICE_DIR="$world/pam.d" PAM_WRAPPER_USE_SYSLOG=0 PAM_WRAPPER_DEBUGLEVEL=2 \
     pamtester -I "rhost=$3" "$1" "$2" "$4" > "$world/pam.said" 2>&1 && status=0 || status=1
   cat "$world/pam.said" >> "$world/pam.history"

@@ -35,7 +35,7 @@ make_faults() {
 with_fault() {
   wanted_fault=$1
   shift
-  env FAULT="$wanted_fault" FAULT_LOG="$world/calls" LD_PRELOAD="$faults" "$@"
+  env FAULT="$wanted_fault" FAULT_LOG="$world/calls" LD_PRELOAD="$(preload_of "$faults")" "$@"
 }
 
 # ---- one pass through one program, from the same state each time ------------------------------------------------------------------------

@@ -43,6 +43,9 @@ fail() {
   exit 1
 }
 
+# LD_PRELOAD for a program under test: a sanitizer's runtime must come first, or it ends the program or sees none of its calls.
+preload_of() { echo "${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$1"; }
+
 # expect STATUS PATTERN COMMAND...: the exit code, and one line on stderr or stdout that has PATTERN.
 expect() {
   wanted=$1 pattern=$2
