@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fleet.sh
 . "$(dirname "$0")/../lib/fleet.sh"
+flood=''
+stop_helpers() { [ -z "$flood" ] || kill "$flood" 2> /dev/null; }
 make_server
 
 # before_last PATTERN: how many lines have it before the last of the fifty was stored.
@@ -42,7 +44,6 @@ make_fleet late- 50 2 1 2000 "$world/away"
 start_ingestd
 /usr/bin/python3 "$project/test/lib/endless_flood.py" "$(incoming aa1)" &
 flood=$!
-HELPERS="$HELPERS $flood"
 count_threads() { find "/proc/$INGESTD_PID/task" -mindepth 1 -maxdepth 1 | wc -l; }
 threads=$(count_threads)
 flood_is_on() { [ "$(said 'refused camera=aa1')" -ge 200 ]; }
@@ -66,6 +67,7 @@ flood_goes_on() { [ "$(said 'refused camera=aa1')" -gt "$count" ]; }
 wait_until 60 "the control: the flood had ended" flood_goes_on
 kill $flood
 wait $flood 2> /dev/null || true
+flood=''
 # The committers wait for the same drop; those that get none go on waiting.
 [ "$(count_threads)" -ge "$threads" ] || fail "of $threads threads of the daemon $(count_threads) are left"
 stop_ingestd
