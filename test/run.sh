@@ -42,10 +42,10 @@ run_unit() {
   done
 }
 
-# run_e2e PATTERN: one script, one behaviour, one more at a time than there are cores, since most of them wait for timeouts: each has a world of its own.
+# run_e2e NAMES (a regular expression): one script, one behaviour, one more at a time than there are cores, since most of them wait for timeouts: each has a world of its own.
 run_e2e() {
   : > "$logs/e2e"
-  find test/e2e test/fault -name "$1" | sort | xargs -P "$(($(nproc) + 1))" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
+  find test/e2e test/fault -name '*.sh' | grep -E "/($1)\.sh\$" | sort | xargs -P "$(($(nproc) + 1))" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
   runner=$!
   tail -f --pid=$runner -n +1 "$logs/e2e"
   wait $runner
@@ -54,12 +54,12 @@ run_e2e() {
   [ "$needs_root" -gt 0 ] || needs_root=
 }
 
-# BUILD/asan: unit tests, and the main job once through every program.
+# BUILD/asan: unit tests, the main job once through every program, and lines that die, at which libraries forget memory.
 run_sanitized() {
   plain=$build build=$build/asan
   mkdir -p "$build/test-logs"
   run_unit
-  run_e2e pictures_travel_from_capture_to_evidence.sh
+  run_e2e 'pictures_travel_from_capture_to_evidence|a_transfer_has_its_limits'
   build=$plain
 }
 
@@ -90,7 +90,7 @@ for kind; do
     static) run_static ;;
     unit) run_unit ;;
     fuzz) run_fuzz ;;
-    e2e) run_e2e '*.sh' ;;
+    e2e) run_e2e '.*' ;;
     sanitized) run_sanitized ;;
     reports) check_reports ;;
     lint) run_lint ;;

@@ -28,6 +28,8 @@ struct Connection::Impl {
   Handle handle;
   std::int64_t last_used = 0;
   curl_off_t last_moved = -1;
+  std::int64_t moved_at = 0;
+  bool has_hung_up = false;
   int idle_calls = 0;
   Transfer transfer;
   Secret password, client_key;  // ftps; read when a connection is opened
@@ -48,6 +50,7 @@ struct Connection::Impl {
   Result attempt_target(const Target& to, const Job& job);
   Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size, const Result& sent);
   bool wait_or_stop(curl_off_t moved);
+  void hang_up();
   CURLcode run(const Target& to);
   void close();
 };

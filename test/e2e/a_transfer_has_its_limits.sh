@@ -40,6 +40,7 @@ wait_for_part
 pkill -STOP -P "$SSHD_PID"
 for session in $(pgrep -P "$SSHD_PID"); do pkill -STOP -P "$session" || true; done
 wait $uploader || { cat "$world/said"; fail "a line that stalls is a dead line: 0"; }
+grep -q 'the line is dead' "$world/said" || { cat "$world/said"; fail "a line that stalls is not told as such"; }
 for session in $(pgrep -P "$SSHD_PID"); do pkill -KILL -P "$session" || true; done
 pkill -KILL -P "$SSHD_PID" || true
 [ "$(waiting 101)" -eq 1 ] || fail "after the stall the envelope is gone"
