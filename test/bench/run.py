@@ -301,25 +301,25 @@ def loopback():
     world = World()
     pictures = world.make_pictures(500, 200_000)
     world.start_daemon()
-    watched, ran, sftp, rss = [], [], [], []
-    peak = PeakOf(world.daemon.pid)
+    watched, ran, sftp, rss, daemon = [], [], [], [], []
     for _ in range(5):
         watch = Watch(world)
         watched.append(watch.take(world.stage(pictures)))
         watch.stop()
         sftp.append(world.peer_sftp(pictures, world.port))
         world.fill_capture(pictures)
+        peak = PeakOf(world.daemon.pid)  # to look costs time, too: not where others are compared
         elapsed, _, resident = world.upload()
+        daemon.append(peak.stop())
         ran.append(elapsed)
         rss.append(resident)
-    daemon = peak.stop()
     world.close()
     theirs = statistics.median(sftp)
     for name, spans, how in (("loopback-speed-to-sftp", watched, "watch, not yet connected"), ("loopback-speed-to-sftp-run", ran, "run, with the unlocking of its two keys")):
         mine = statistics.median(spans)
         figure(name, round(theirs / mine, 3), ">= 0.8", theirs / mine >= 0.8, f"{500 / mine:.0f} pictures/s by {how}; sftp -b {500 / theirs:.0f}/s (not durable)")
     figure("uploader-rss", round(max(rss), 1), "<= 24 MiB", max(rss) <= 24, "peak, 500 pictures of 200 KB a run")
-    figure("ingestd-and-workers-rss", round(daemon, 1), "<= 64 MiB", daemon <= 64, "peak of the sum, 5000 pictures of 200 KB")
+    figure("ingestd-and-workers-rss", round(max(daemon), 1), "<= 64 MiB", max(daemon) <= 64, "peak of the sum, 5000 pictures of 200 KB")
 
 
 def flatness():
