@@ -46,6 +46,9 @@ fail() {
 # LD_PRELOAD for a program under test: a sanitizer's runtime must come first, or it ends the program or sees none of its calls.
 preload_of() { echo "${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$1"; }
 
+# The search for leaks is a ptrace of its own, and ends a program that is traced already.
+strace() { ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" command strace "$@"; }
+
 # expect STATUS PATTERN COMMAND...: the exit code, and one line on stderr or stdout that has PATTERN.
 expect() {
   wanted=$1 pattern=$2
