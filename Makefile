@@ -177,8 +177,7 @@ check-e2e: deps-check
 ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=vptr
 ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g1 $(ASAN_FLAGS) -Wno-uninitialized -Wno-maybe-uninitialized' LDFLAGS='$(ASAN_FLAGS)' MODULE_FLAGS=
 TSAN = BUILD=$(BUILD)/tsan CXXFLAGS='-O1 -g1 -fsanitize=thread' LDFLAGS='-fsanitize=thread' MODULE_FLAGS=
-# What only the plain build has: packages that were fetched.
-runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so) PACKAGES=$(abspath $(BUILD))/packages
+runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 
 # What takes longer: everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
 # of each trial.

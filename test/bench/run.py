@@ -327,21 +327,12 @@ def flatness():
     world = World()
     pictures = world.make_pictures(500, 200_000)
     world.start_daemon()
-    watch = subprocess.Popen([f"{BUILD}/bin/shutterseal-upload", "watch", "--root", str(WORK / "camera"), "--passphrase-file", str(world.passphrase)],
-                             stderr=open(WORK / "watch.log", "w"))
+    watch = Watch(world)
     held = []
-    for round_ in range(20):
-        for picture in pictures.iterdir():
-            shutil.copy(picture, WORK / "staged")
-            os.rename(WORK / "staged", world.capture / picture.name)
-        deadline = time.monotonic() + 120
-        while any(world.spool.glob("*.p7m")) or any(world.capture.glob("*.jpg")) or any((world.capture / ".claimed").iterdir()):
-            time.sleep(0.05)
-            if time.monotonic() > deadline:
-                raise SystemExit("500 pictures took more than two minutes")
-        held.append((memory_of([str(watch.pid)]), memory_of(family(world.daemon.pid))))
-    watch.terminate()
-    watch.wait()
+    for _ in range(20):
+        watch.take(world.stage(pictures))
+        held.append((memory_of([str(watch.process.pid)]), memory_of(family(world.daemon.pid))))
+    watch.stop()
     stored = sum(1 for _ in world.evidence.rglob("*.p7m"))
     world.close()
     if stored != 10_000:
@@ -355,8 +346,7 @@ def latency():
     world = World()
     world.start_daemon()
     picture = b"\xff\xd8\xff\xe0" + os.urandom(200_000 - 6) + b"\xff\xd9"
-    watch = subprocess.Popen([f"{BUILD}/bin/shutterseal-upload", "watch", "--root", str(WORK / "camera"), "--passphrase-file", str(world.passphrase)],
-                             stderr=open(WORK / "watch.log", "w"))
+    watch = Watch(world)
     spans = []
     for i in range(60):
         time.sleep(0.1)
@@ -368,8 +358,7 @@ def latency():
             if time.monotonic() - started > 30:
                 raise SystemExit("a picture did not arrive in 30 s")
         spans.append((time.monotonic() - started) * 1000)
-    watch.terminate()
-    watch.wait()
+    watch.stop()
     world.close()
     spans = sorted(spans[5:])
     p50 = statistics.median(spans)

@@ -8,7 +8,7 @@
 . "$project/test/lib/machine.sh"
 need_machine "$@"
 make_machine
-dpkg-deb -x "${PACKAGES:-$build/packages}"/dma_*.deb "$root"
+dpkg-deb -x "$plain"/packages/dma_*.deb "$root"
 mkdir -p "$root/etc/dma" "$root/var/mail"
 : > "$root/etc/dma/dma.conf"
 echo drop.test > "$root/etc/mailname"

@@ -52,7 +52,7 @@ restart anonymous
 names "an anonymous server" ftp-login-anonymous
 in_machine systemctl stop shutterseal-ftp.service
 mkdir "$root/opt/test/vsftpd"
-dpkg-deb -x "${PACKAGES:-$build/packages}"/vsftpd_*.deb "$root/opt/test/vsftpd"
+dpkg-deb -x "$plain"/packages/vsftpd_*.deb "$root/opt/test/vsftpd"
 cp "$root/opt/test/vsftpd/etc/vsftpd.conf" "$root/etc/vsftpd.conf"
 mkdir -p "$root/run/vsftpd/empty" "$root/srv/ftp"
 cp "$root/opt/test/vsftpd/etc/pam.d/vsftpd" "$root/etc/pam.d/vsftpd"

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/hardware.sh
 . "$(dirname "$0")/../lib/hardware.sh"
-plain=${build%/asan}
-PATH=${plain%/tsan}/bin:$PATH  # a sanitizer keeps memory of its own, terabytes of addresses, and what was freed
+PATH=$plain/bin:$PATH  # a sanitizer keeps memory of its own, terabytes of addresses, and what was freed
 [ "$(id -u)" -eq 0 ] || exit 99  # the memory of a process that may not be dumped is root's alone to read
 make_server
 start_tpm

@@ -4,8 +4,7 @@
 # workers run outside of it: valgrind's own system calls are none that their sandbox allows.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
-plain=${build%/asan}
-plain=${plain%/tsan}  # what carries a sanitizer cannot run under valgrind
+# What carries a sanitizer cannot run under valgrind: the plain build.
 make_server
 make_camera 101
 take_pictures 101 3

@@ -18,6 +18,6 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 fi
 enter_namespace "$@"
 make_faults
-preload=$faults
+preload=$(preload_of "$faults")
 file_system=ext4
 power_cuts apart 20

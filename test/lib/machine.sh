@@ -49,7 +49,7 @@ make_machine() {
 # Under a sanitizer the module is the plain build's: sshd does not load its runtime.
 install_built() {
   # pipefail is not POSIX: make's own words go to a file.
-  make -s -C "$project" install-built BUILD="$build" ${SANITIZER_RUNTIME:+PAM_MODULE="$build/../lib/pam_shutterseal.so"} DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1 ||
+  make -s -C "$project" install-built BUILD="$build" PAM_MODULE="$plain/lib/pam_shutterseal.so" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1 ||
     { cat "$world/install.log"; fail "make install"; }
   [ -n "${SANITIZER_RUNTIME:-}" ] || return 0
   # The search for leaks is a ptrace, which the services' own fence forbids.

@@ -99,13 +99,13 @@ disks_return() {
 # preload: the control's library; empty in every other trial.
 daemon_runs() {
   [ -z "$INGESTD_PID" ] || return 0
-  LD_PRELOAD=${preload:+$(preload_of "$preload")} FAULT=nosync shutterseal-ingestd --root "$server" --foreground 2>> "$world/ingestd.log" &
+  LD_PRELOAD=$preload FAULT=nosync shutterseal-ingestd --root "$server" --foreground 2>> "$world/ingestd.log" &
   INGESTD_PID=$!
 }
 camera_runs() {
   /usr/bin/python3 "$project/test/fault/shutter.py" "$camera/var/lib/motion" "$world/originals" "$1" &
   SHUTTER_PID=$!
-  LD_PRELOAD=${preload:+$(preload_of "$preload")} FAULT=nosync shutterseal-upload watch --root "$camera" --passphrase-file "$passphrase" 2>> "$world/upload.log" &
+  LD_PRELOAD=$preload FAULT=nosync shutterseal-upload watch --root "$camera" --passphrase-file "$passphrase" 2>> "$world/upload.log" &
   UPLOAD_PID=$!
 }
 
@@ -148,7 +148,7 @@ all_settles() {
     wait "$UPLOAD_PID" || fail "the uploader ended with status $?"
   fi
   SHUTTER_PID='' UPLOAD_PID=''
-  LD_PRELOAD=${preload:+$(preload_of "$preload")} FAULT=nosync drain 101 2>> "$world/upload.log" || fail "the camera does not drain"
+  LD_PRELOAD=$preload FAULT=nosync drain 101 2>> "$world/upload.log" || fail "the camera does not drain"
   keep_receipt 101
   stop_ingestd
 }

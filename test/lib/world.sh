@@ -5,6 +5,10 @@
 set -eu
 project=$(CDPATH='' cd "$(dirname "$0")/../.." && pwd)
 build=$(CDPATH='' cd "$1" && pwd)
+# The build without a sanitizer: where one cannot serve, and where fetched packages lie.
+plain=${build%/asan}
+# shellcheck disable=SC2034  # the tests use it
+plain=${plain%/tsan}
 PATH=$build/bin:$PATH
 export PATH
 # shellcheck source=test/lib/private-sshd.sh
