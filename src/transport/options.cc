@@ -10,7 +10,7 @@
 namespace shutterseal::transport {
 
 static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
-static constexpr long kAfterUs = 3;  // seconds: on SFTP Impl::hang_up() comes first, and this is for what it does not see
+static constexpr long kAfterUs = 3'000;  // ms: on SFTP Impl::hang_up_if_late() comes first, and libcurl's own timeouts are for what it does not see
 static constexpr std::size_t kLargestPem = 64 * 1024;
 
 extern "C" {
@@ -92,10 +92,11 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   set(h, CURLOPT_NOSIGNAL, 1L);
   set(h, CURLOPT_TCP_NODELAY, 1L);
   set(h, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms));
-  set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.total_timeout_ms));
+  const auto after = to.is_ftps() ? 0 : kAfterUs;
+  set(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms) + after);
+  set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.total_timeout_ms) + after);
   set(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(h, CURLOPT_LOW_SPEED_TIME, whole_seconds(settings.stall_timeout_ms) + (to.is_ftps() ? 0 : kAfterUs));
+  set(h, CURLOPT_LOW_SPEED_TIME, whole_seconds(settings.stall_timeout_ms + after));
   set(h, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
   if (settings.bandwidth != 0) set(h, CURLOPT_MAX_SEND_SPEED_LARGE, static_cast<curl_off_t>(settings.bandwidth));
   set(h, CURLOPT_NOPROGRESS, 0L);

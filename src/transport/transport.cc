@@ -53,13 +53,14 @@ static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl
 bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   if (stop()) return true;
   if (targets[target].is_ftps()) return false;
-  if (moved != last_moved) {
+  const bool has_moved = moved != last_moved;
+  if (has_moved) {
     last_moved = moved;
     moved_at = monotonic_ms();
     idle_calls = 0;
-    return false;
   }
-  if (moved > 0 && monotonic_ms() - moved_at >= settings.stall_timeout_ms) hang_up();
+  hang_up_if_late(monotonic_ms());
+  if (has_moved) return false;
   idle_calls = std::min(idle_calls + 1, 20);
   if (idle_calls < 3 || sockets.empty()) return false;
   struct pollfd waited {
@@ -69,10 +70,21 @@ bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   return false;
 }
 
-// libcurl would give up by itself, wait a second for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies in an
-// upload. What has no line any more it frees.
-void Connection::Impl::hang_up() {
-  has_hung_up = true;
+void Connection::Impl::hang_up_if_late(std::int64_t now) {
+  if (now - started_at >= settings.total_timeout_ms) return hang_up("the transfer took longer than total-timeout");
+  if (!is_logged_in() && now - started_at >= settings.connect_timeout_ms) return hang_up("the line is dead: no login within connect-timeout");
+  if (is_logged_in() && now - moved_at >= settings.stall_timeout_ms) hang_up("the line is dead: nothing moved for stall-timeout");
+}
+
+bool Connection::Impl::is_logged_in() const {
+  curl_off_t login_us = 0;  // of a connection that is used again, libcurl says 0
+  return was_open || (curl_easy_getinfo(handle.get(), CURLINFO_APPCONNECT_TIME_T, &login_us) == CURLE_OK && login_us > 0);
+}
+
+// libcurl's own timeouts would wait for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies. What has no line
+// any more it frees.
+void Connection::Impl::hang_up(const char* reason) {
+  hung_up_because = reason;
   for (const auto socket : sockets) static_cast<void>(::shutdown(socket, SHUT_RDWR));
 }
 
@@ -140,20 +152,21 @@ Result Connection::Impl::perform(const Target& to) {
   set(h, CURLOPT_XFERINFOFUNCTION, on_progress);
   set(h, CURLOPT_XFERINFODATA, &progress);
   last_moved = -1;
-  has_hung_up = false;
+  hung_up_because = nullptr;
   idle_calls = 0;
-  const auto started = monotonic_ms();
+  was_open = !sockets.empty();
+  started_at = monotonic_ms();
   const auto code = run(to);
   last_used = monotonic_ms();
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
   Result result;
-  const bool is_dead = has_hung_up && code != CURLE_OK;
+  const bool is_dead = hung_up_because && code != CURLE_OK;
   result.outcome = is_dead ? Outcome::unreachable : outcome_of(code, text.data());
-  result.detail = to.host + ":" + std::to_string(to.port) + ": " + (is_dead ? "the line is dead: nothing moved for the stall-timeout" : reason_of(to, result.outcome, code, text.data()));
+  result.detail = to.host + ":" + std::to_string(to.port) + ": " + (is_dead ? hung_up_because : reason_of(to, result.outcome, code, text.data()));
   blame_key(result);
   curl_off_t sent = 0;
   if (curl_easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK) result.sent = static_cast<std::uint64_t>(sent);
-  result.elapsed_ms = last_used - started;
+  result.elapsed_ms = last_used - started_at;
   return result;
 }
 
