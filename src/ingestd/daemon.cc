@@ -94,7 +94,7 @@ void Daemon::make_due(const std::vector<CameraId>& cameras) { due_.insert(camera
 
 void Daemon::wait(std::int64_t longest_ms) {
   struct pollfd waited[3] = {{stop_signal_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}, {pipeline_.room_fd(), POLLIN, 0}};
-  static_cast<void>(::poll(waited, 3, static_cast<int>(longest_ms)));
+  static_cast<void>(::poll(waited, 3, static_cast<int>(due_.empty() ? longest_ms : pipeline_.shortest_rest(longest_ms))));
   pipeline_.note_room();
   make_due(pipeline_.take_left());
 }

@@ -69,22 +69,28 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
 
 bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const {
   const auto share = shares_.find(camera);
-  return share == shares_.end() || (share->second.files < files && share->second.octets < octets);
+  return files > 0 && (share == shares_.end() || (share->second.files < files && share->second.octets < octets));
 }
 
 bool Pipeline::has_share(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, fair_share_.files(monotonic_ms()), context_.settings.pending_bytes);
+  return has_less_than(camera, fair_share_.files(camera, monotonic_ms()), context_.settings.pending_bytes);
 }
 
 bool Pipeline::is_due_for_more(const CameraId& camera) const {
   const std::lock_guard guard(mutex_);
-  return has_less_than(camera, fair_share_.files(monotonic_ms()) / 2 + 1, context_.settings.pending_bytes / 2 + 1);
+  const auto files = fair_share_.files(camera, monotonic_ms());
+  return has_less_than(camera, files == 0 ? 0 : files / 2 + 1, context_.settings.pending_bytes / 2 + 1);
+}
+
+std::int64_t Pipeline::shortest_rest(std::int64_t longest) const {
+  const std::lock_guard guard(mutex_);
+  return fair_share_.shortest_rest(longest, monotonic_ms());
 }
 
 void Pipeline::put(Drop drop, bool is_of_few) {
   std::unique_lock guard(mutex_);
-  if (is_of_few && shares_.size() > shares_.count(drop.camera)) fair_share_.few_came(monotonic_ms());
+  if (is_of_few) fair_share_.few_came(shares_.size() > shares_.count(drop.camera), monotonic_ms());
   const auto size = drop.size;
   const auto has_room = [&] { return failure_ || pending_ == 0 || (octets_ + size <= kMostOctets && pending_ < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
@@ -94,7 +100,8 @@ void Pipeline::put(Drop drop, bool is_of_few) {
   octets_ += size;
   known_.emplace(drop.camera, drop.name);
   auto& share = shares_[drop.camera];
-  ++share.files;
+  if (share.files++ == 0) share.since = monotonic_ms();
+  share.is_of_few = is_of_few;
   share.octets += size;
   const auto camera = drop.camera;
   waiting_.put(camera, std::move(drop));
@@ -211,7 +218,11 @@ void Pipeline::make_room(const Drop& drop) {
   octets_ -= drop.size;
   const auto share = shares_.find(drop.camera);
   share->second.octets -= drop.size;
-  if (--share->second.files == 0) shares_.erase(share);
+  if (--share->second.files == 0) {
+    const auto now = monotonic_ms();
+    if (!share->second.is_of_few) fair_share_.went(drop.camera, now - share->second.since, now);
+    shares_.erase(share);
+  }
   static_cast<void>(::eventfd_write(room_.get(), 1));
 }
 

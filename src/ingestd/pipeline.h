@@ -35,6 +35,8 @@ class Pipeline {
   [[nodiscard]] bool has_share(const CameraId& camera) const;
   // No more than half of that: a look into its directory, which costs more than a drop, will be worth it.
   [[nodiscard]] bool is_due_for_more(const CameraId& camera) const;
+  // Until a camera may have its next drop, that rests behind its last one: `longest` if there is none.
+  [[nodiscard]] std::int64_t shortest_rest(std::int64_t longest) const;
   // Readable when something left the pipeline since the last note_room(): a camera's share may have room again.
   [[nodiscard]] int room_fd() const noexcept { return room_.get(); }
   void note_room() noexcept;
@@ -86,6 +88,8 @@ class Pipeline {
   FairQueue<JudgedDrop> judged_;
   struct Share {
     std::uint64_t files = 0, octets = 0;
+    std::int64_t since = 0;  // when the first came
+    bool is_of_few = false;  // so when the last came
   };
   FairShare fair_share_;
   std::map<CameraId, Share> shares_;  // of those that have something on its way
