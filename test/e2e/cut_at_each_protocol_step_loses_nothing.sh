@@ -8,6 +8,7 @@
 # shellcheck source=test/lib/trial.sh
 . "$project/test/lib/trial.sh"
 make_world_behind_proxy
+excuse_cut_lines
 # Short patience for the cut run alone: the one after it must not depend on a time.
 printf 'connect-timeout = 1s\nstall-timeout = 1s\nreceipt-timeout = 0\n' > "$world/short.conf"
 cut_upload() { shutterseal-upload run --config "$world/short.conf" --root "$(camera_root 101)" --passphrase-file "$passphrase" > "$world/said" 2>&1; }

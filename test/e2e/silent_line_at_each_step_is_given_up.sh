@@ -7,6 +7,7 @@
 # shellcheck source=test/lib/trial.sh
 . "$project/test/lib/trial.sh"
 make_world_behind_proxy
+excuse_cut_lines
 # total-timeout would end it, too, and hide that nothing else does: an hour.
 printf 'connect-timeout = 1s\nstall-timeout = 1s\nreceipt-timeout = 0\ntotal-timeout = 1h\n' > "$world/short.conf"
 start_ingestd

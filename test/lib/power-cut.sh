@@ -6,6 +6,7 @@
 . "$project/test/lib/namespace.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
+excuse_cut_lines
 # Everything random comes from SEED, which is printed; the moment of a cut among the programs' steps does not.
 SEED=${SEED:-$(shuf -i 1-999999999 -n 1)}
 SHUTTER_PID='' UPLOAD_PID='' preload=''
