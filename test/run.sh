@@ -42,10 +42,10 @@ run_unit() {
   done
 }
 
-# run_e2e NAMES (a regular expression): one script, one behaviour, one more at a time than there are cores, since most of them wait for timeouts: each has a world of its own.
+# run_e2e NAMES (a regular expression): one script, one behaviour, one more at a time than there are cores, since most of them wait for timeouts: each has a world of its own. The fault trials, which take longest, begin.
 run_e2e() {
   : > "$logs/e2e"
-  find test/e2e test/fault -name '*.sh' | grep -E "/($1)\.sh\$" | sort | xargs -P "$(($(nproc) + 1))" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
+  find test/e2e test/fault -name '*.sh' | grep -E "/($1)\.sh\$" | sort -r | xargs -P "$(($(nproc) + 1))" -n 1 sh test/run-one.sh "$build" > "$logs/e2e" &
   runner=$!
   tail -f --pid=$runner -n +1 "$logs/e2e"
   wait $runner
