@@ -21,7 +21,7 @@ open_session() {
 }
 ended() {
   until_inside "the session of $1 goes on" sh -c "! pgrep -U cam-$1"
-  echo "put /etc/hostname incoming/.after-$1.part" >&9 2> /dev/null || true
+  (echo "put /etc/hostname incoming/.after-$1.part" >&9) 2> /dev/null || true  # whoever read the pipe is gone: SIGPIPE
   exec 9>&-
   [ ! -e "$root/srv/shutterseal/drop/cam-$1/incoming/.after-$1.part" ] || fail "camera $1 still writes"
 }
