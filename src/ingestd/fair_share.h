@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many drops of one camera may be on their way, and when. A lone picture waits for all that is on its way when it comes, at each sync that its commit
-// makes: while cameras send a few, one that has many waiting has one there, and rests behind it for as long as that took. A backlog loses little by
-// that, its parcels are large. Cameras that all have many share as they come.
+// makes: while cameras send a few, one that has many waiting has one there, and rests behind it for as long as that took. A backlog in large parcels
+// loses little by that, one of single pictures half its speed. Cameras that all have many share as they come.
 #pragma once
 
 #include <algorithm>

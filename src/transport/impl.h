@@ -28,9 +28,10 @@ struct Connection::Impl {
   Handle handle;
   std::int64_t last_used = 0;
   curl_off_t last_moved = -1;
-  std::int64_t started_at = 0, moved_at = 0;
+  std::int64_t started_at = 0, line_moved_at = 0;
+  std::int64_t connecting_since = 0;  // 0: the connection is an earlier transfer's
+  std::uint64_t line_octets = 0;
   const char* hung_up_because = nullptr;
-  bool was_open = false;  // before the transfer began
   int idle_calls = 0;
   Transfer transfer;
   Secret password, client_key;  // ftps; read when a connection is opened
@@ -52,7 +53,8 @@ struct Connection::Impl {
   Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size, const Result& sent);
   bool wait_or_stop(curl_off_t moved);
   void hang_up_if_late(std::int64_t now);
-  [[nodiscard]] bool is_logged_in() const;
+  [[nodiscard]] bool is_connecting() const;
+  [[nodiscard]] bool has_line_moved();
   void hang_up(const char* reason);
   CURLcode run(const Target& to);
   void close();

@@ -16,7 +16,9 @@ static constexpr std::size_t kLargestPem = 64 * 1024;
 extern "C" {
 
 static int note_socket(void* user, curl_socket_t socket, curlsocktype) {
-  static_cast<std::vector<curl_socket_t>*>(user)->push_back(socket);
+  auto& impl = *static_cast<Connection::Impl*>(user);
+  impl.sockets.push_back(socket);
+  if (impl.connecting_since == 0) impl.connecting_since = monotonic_ms();
   return CURL_SOCKOPT_OK;
 }
 
@@ -96,12 +98,12 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   set(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms) + after);
   set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.total_timeout_ms) + after);
   set(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(h, CURLOPT_LOW_SPEED_TIME, whole_seconds(settings.stall_timeout_ms + after));
+  set(h, CURLOPT_LOW_SPEED_TIME, to.is_ftps() ? whole_seconds(settings.stall_timeout_ms) : 0);  // SFTP is acknowledged in pieces of 30,000 octets
   set(h, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
   if (settings.bandwidth != 0) set(h, CURLOPT_MAX_SEND_SPEED_LARGE, static_cast<curl_off_t>(settings.bandwidth));
   set(h, CURLOPT_NOPROGRESS, 0L);
   set(h, CURLOPT_SOCKOPTFUNCTION, note_socket);
-  set(h, CURLOPT_SOCKOPTDATA, &sockets);
+  set(h, CURLOPT_SOCKOPTDATA, this);
   set(h, CURLOPT_CLOSESOCKETFUNCTION, drop_socket);
   set(h, CURLOPT_CLOSESOCKETDATA, &sockets);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/transport/transport.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -53,14 +55,12 @@ static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl
 bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   if (stop()) return true;
   if (targets[target].is_ftps()) return false;
-  const bool has_moved = moved != last_moved;
-  if (has_moved) {
-    last_moved = moved;
-    moved_at = monotonic_ms();
-    idle_calls = 0;
-  }
   hang_up_if_late(monotonic_ms());
-  if (has_moved) return false;
+  if (moved != last_moved) {
+    last_moved = moved;
+    idle_calls = 0;
+    return false;
+  }
   idle_calls = std::min(idle_calls + 1, 20);
   if (idle_calls < 3 || sockets.empty()) return false;
   struct pollfd waited {
@@ -72,13 +72,30 @@ bool Connection::Impl::wait_or_stop(curl_off_t moved) {
 
 void Connection::Impl::hang_up_if_late(std::int64_t now) {
   if (now - started_at >= settings.total_timeout_ms) return hang_up("the transfer took longer than total-timeout");
-  if (!is_logged_in() && now - started_at >= settings.connect_timeout_ms) return hang_up("the line is dead: no login within connect-timeout");
-  if (is_logged_in() && now - moved_at >= settings.stall_timeout_ms) hang_up("the line is dead: nothing moved for stall-timeout");
+  if (is_connecting() && now - connecting_since >= settings.connect_timeout_ms) return hang_up("not logged in, with a file open, within connect-timeout");
+  if (has_line_moved()) line_moved_at = now;
+  if (now - line_moved_at >= settings.stall_timeout_ms) hang_up("the line is dead: nothing moved for stall-timeout");
 }
 
-bool Connection::Impl::is_logged_in() const {
-  curl_off_t login_us = 0;  // of a connection that is used again, libcurl says 0
-  return was_open || (curl_easy_getinfo(handle.get(), CURLINFO_APPCONNECT_TIME_T, &login_us) == CURLE_OK && login_us > 0);
+// Until the file is open: when the login is done libcurl does not tell, its APPCONNECT is TCP's.
+bool Connection::Impl::is_connecting() const {
+  curl_off_t begun_us = 0;
+  return connecting_since != 0 && (curl_easy_getinfo(handle.get(), CURLINFO_PRETRANSFER_TIME_T, &begun_us) != CURLE_OK || begun_us == 0);
+}
+
+// By the kernel's count, either way: at 10 kbit/s a login, or the first acknowledgement of SFTP, takes longer than a dead line may. While TCP connects,
+// connect-timeout alone counts.
+bool Connection::Impl::has_line_moved() {
+  std::uint64_t octets = 0;
+  bool is_up = false;
+  for (const auto socket : sockets) {
+    struct tcp_info info {};
+    socklen_t size = sizeof info;
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) continue;
+    octets += info.tcpi_bytes_acked + info.tcpi_bytes_received;
+    is_up = is_up || info.tcpi_bytes_acked + info.tcpi_bytes_received != 0;
+  }
+  return std::exchange(line_octets, octets) != octets || !is_up;
 }
 
 // libcurl's own timeouts would wait for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies. What has no line
@@ -154,8 +171,8 @@ Result Connection::Impl::perform(const Target& to) {
   last_moved = -1;
   hung_up_because = nullptr;
   idle_calls = 0;
-  was_open = !sockets.empty();
-  started_at = monotonic_ms();
+  connecting_since = 0;
+  started_at = line_moved_at = monotonic_ms();
   const auto code = run(to);
   last_used = monotonic_ms();
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));

@@ -23,7 +23,8 @@ invited() {
   cat "$etc/enrol/authorized_keys" >> "$world/sshd/authorized_keys"
 }
 printf 'stall-timeout = 1s\n' > "$world/short.conf"
-join() { shutterseal-upload join "$world/line-$1" --config "$world/short.conf" --root "$(camera_root "$1")" --passphrase-file "$passphrase"; }
+join() { shutterseal-upload join "$world/line-$1" ${2:+--config "$2"} --root "$(camera_root "$1")" --passphrase-file "$passphrase"; }
+cut_join() { join cut "$world/short.conf" > "$world/said" 2>&1 || true; }
 is_whole() {
   [ "$(find "$etc/cameras/cam-$1/signing" -name '*.pem' | wc -l)" -eq 1 ] || fail "camera $1 has not one certificate"
   [ -z "$(ls "$enrol/incoming")" ] || fail "a request is left"
@@ -42,7 +43,7 @@ kind=up
 while read -r octets; do
   [ $kind = up ] && kind=deaf || kind=up
   order_next "$kind $octets"
-  join cut > "$world/said" 2>&1 || true
+  cut_join
   quick cut
 done < "$world/steps"
 [ "$(faults)" -ge 8 ] || fail "only $(faults) faults took place"
@@ -51,7 +52,7 @@ expect 75 'waits' join cut
 expect 0 'enrolled camera=cut' approve
 while read -r octets; do
   order_next "deaf $octets"
-  join cut > "$world/said" 2>&1 || true
+  cut_join
 done < "$world/steps"
 order_next pass
 join cut > "$world/said" || fail "the cut camera does not join: $(cat "$world/said")"
