@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Linters that take minutes: clang-tidy (.clang-tidy), a line a folder, and cppcheck. From the project's root.
 set -u
+flags="-std=c++20 -I. $(pkg-config --cflags p11-kit-1)"
+export flags
 tidy() {
-  find "src/$1" -name '*.cc' -print0 | xargs -0 -P "$(nproc)" -n 4 sh -c 'clang-tidy --quiet "$@" -- -std=c++20 -I. -DSHUTTERSEAL_VERSION="\"\"" \
+  find "src/$1" -name '*.cc' -print0 | xargs -0 -P "$(nproc)" -n 4 sh -c 'clang-tidy --quiet "$@" -- $flags -DSHUTTERSEAL_VERSION="\"\"" \
     -DSHUTTERSEAL_SYSCONFDIR="\"\"" -DSHUTTERSEAL_LOCALSTATEDIR="\"\"" -DSHUTTERSEAL_RUNSTATEDIR="\"\"" 2> /dev/null' sh
 }
 report() {

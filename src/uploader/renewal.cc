@@ -57,7 +57,7 @@ static TimeMs load_asked_at(const std::string& file) {
 }
 
 Renewal::Renewal(const Context& context, const Identity& identity, MakeRequest make_request)
-    : context_(context), identity_(identity), make_request_(std::move(make_request)), state_file_(context.state + "/renewal"), asked_at_(load_asked_at(state_file_)) {}
+    : identity_(identity), make_request_(std::move(make_request)), state_file_(context.state + "/renewal"), asked_at_(load_asked_at(state_file_)) {}
 
 bool Renewal::is_due(TimeMs server_time) const {
   const auto& certificate = identity_.bundle.certificate.front();

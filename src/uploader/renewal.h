@@ -28,7 +28,6 @@ class Renewal {
   [[nodiscard]] transport::Result ask(transport::Connection& connection, Bytes& answer);
 
  private:
-  const Context& context_;
   const Identity& identity_;
   MakeRequest make_request_;
   std::string state_file_;
