@@ -4,6 +4,7 @@
 set -u
 flags="-std=c++20 -I. $(pkg-config --cflags p11-kit-1)"
 export flags
+# shellcheck disable=SC2016,SC2086  # the inner shell's, and several words
 tidy() {
   find "src/$1" -name '*.cc' -print0 | xargs -0 -P "$(nproc)" -n 4 sh -c 'clang-tidy --quiet "$@" -- $flags -DSHUTTERSEAL_VERSION="\"\"" \
     -DSHUTTERSEAL_SYSCONFDIR="\"\"" -DSHUTTERSEAL_LOCALSTATEDIR="\"\"" -DSHUTTERSEAL_RUNSTATEDIR="\"\"" 2> /dev/null' sh

@@ -65,15 +65,15 @@ class PictureBuffer {
 
  private:
   friend class Sealer;
-  Bytes storage_;
+  Buffer storage_;
   std::size_t content_at_ = 0, content_size_ = 0;
 };
 
 struct Sealed {
-  Bytes storage;
+  Buffer storage;
   std::size_t offset = 0, size = 0;
   Digest digest;  // SHA-256 of view(): the envelope's name
-  [[nodiscard]] ByteView view() const { return ByteView(storage).subspan(offset, size); }
+  [[nodiscard]] ByteView view() const { return storage.view().subspan(offset, size); }
 };
 
 // Seals with one camera's key for a fixed set of custodians. Thread-safe after construction; construct once, seal many.

@@ -12,11 +12,11 @@ namespace shutterseal::envelope {
 static constexpr std::size_t kRoomInFront = 512, kRoomARecipient = 256, kRoomBehind = 2048 + kLargestCertificate;
 
 PictureBuffer::PictureBuffer(std::size_t content_size, std::size_t recipients)
-    : content_at_(kRoomInFront + kRoomARecipient * recipients), content_size_(content_size) {
-  storage_.resize(content_at_ + content_size + kRoomBehind);
-}
+    : storage_(kRoomInFront + kRoomARecipient * recipients + content_size + kRoomBehind),
+      content_at_(kRoomInFront + kRoomARecipient * recipients),
+      content_size_(content_size) {}
 
-std::span<std::uint8_t> PictureBuffer::content() noexcept { return std::span(storage_).subspan(content_at_, content_size_); }
+std::span<std::uint8_t> PictureBuffer::content() noexcept { return storage_.span().subspan(content_at_, content_size_); }
 
 struct Sealer::Impl {
   PrivateKey key;
@@ -46,8 +46,8 @@ Bytes Sealer::renewal_request(const CameraId& camera, std::string_view ssh_publi
 // The growing message inside its buffer.
 class Wrapping {
  public:
-  Wrapping(Bytes& storage, std::size_t at, std::size_t size) : storage_(storage), at_(at), size_(size) {}
-  std::span<std::uint8_t> view() { return std::span(storage_).subspan(at_, size_); }
+  Wrapping(std::span<std::uint8_t> storage, std::size_t at, std::size_t size) : storage_(storage), at_(at), size_(size) {}
+  std::span<std::uint8_t> view() { return storage_.subspan(at_, size_); }
   void wrap(const Bytes& head, const Bytes& tail) {
     SHUTTERSEAL_BUG_UNLESS(head.size() <= at_ && at_ + size_ + tail.size() <= storage_.size());
     std::copy(head.begin(), head.end(), storage_.begin() + static_cast<std::ptrdiff_t>(at_ - head.size()));
@@ -59,7 +59,7 @@ class Wrapping {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  Bytes& storage_;
+  std::span<std::uint8_t> storage_;
   std::size_t at_, size_;
 };
 
@@ -119,7 +119,7 @@ Sealed Sealer::seal(const Passage& passage, const Capture& capture, PictureBuffe
   const auto time = passage.sealed_at - passage.sealed_at % 1000;
   const auto& certificate = impl_->certificate;
   SignerIdentity signer{impl_->key, certificate.ski, certificate.fingerprint, certificate.der};
-  Wrapping message(picture.storage_, picture.content_at_, picture.content_size_);
+  Wrapping message(picture.storage_.span(), picture.content_at_, picture.content_size_);
   ContentKey key;
   draw(key);
   Bytes recipients;

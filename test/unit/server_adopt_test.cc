@@ -47,7 +47,7 @@ TEST_CASE("evidence without a row gets one, once, and rubbish is left where it i
   const auto sealer = world.keys.sealer();
   const auto location = world.put(seal_test(sealer, envelope::test_passage(1), envelope::random_octets(10)), 1);
   auto bad = seal_test(sealer, envelope::test_passage(2), envelope::random_octets(10));
-  bad.storage[bad.offset + 100] ^= 1;
+  bad.storage.span()[bad.offset + 100] ^= 1;
   static_cast<void>(world.put(bad, 2));
   const auto first = world.adopt_all();
   CHECK(first.adopted == 1);
