@@ -111,7 +111,11 @@ grep -q 'reason = fail2ban: [0-9]* refused parcels' "$root/etc/shutterseal/camer
 if ssh_from 127.0.0.1 /opt/test/stolen-102 cam-102 true; then fail "a suspended camera is let in"; fi
 picture_in_machine 101 3
 upload_in_machine 101
-[ "$(stored_in_machine 101)" -eq 3 ] || fail "camera 101 was harmed"
+[ "$(stored_in_machine 101)" -eq 3 ] || {
+  in_machine journalctl --no-pager -n 40
+  in_machine shutterseal-upload status --root /opt/test/camera-101
+  fail "camera 101 was harmed: $(stored_in_machine 101) of 3 are stored"
+}
 # By now fail2ban has read what stood before: the forged words had their chance.
 grep -q 'state = active' "$root/etc/shutterseal/cameras/cam-101/camera.conf" || fail "logger(1) suspends a camera"
 for jail in sshd pam; do if in_set $jail banned4 127.0.0.73; then fail "logger(1) bans an address"; fi; done
