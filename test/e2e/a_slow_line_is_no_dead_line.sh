@@ -7,10 +7,10 @@
 # shellcheck source=test/lib/trial.sh
 . "$project/test/lib/trial.sh"
 make_server
-port=$(/usr/bin/python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])")
+port=$(free_port)
 "$build/bench/delay_proxy" "$port" "$SSHD_PORT" 300 16000 > "$world/proxy.octets" &
 HELPERS="$HELPERS $!"
-sed -i "s,^url = .*,url = sftp://$(id -un)@127.0.0.1:$port/," "$server/etc/shutterseal/server.conf"
+send_through "$port"
 make_camera 101
 # At 0.3 s each way and 16 kB/s: 5 s until the file is open, 2 s more until 30,000 octets are acknowledged; 2 s is the longest that nothing moves.
 printf 'connect-timeout = 60s\nstall-timeout = 6s\n' > "$world/slow.conf"

@@ -18,8 +18,8 @@ has_event() { events | grep -q "\"note\":\"$1\""; }
 alert() { shutterseal-upload alert "$@" --root "$(camera_root 101)" --passphrase-file "$passphrase"; }
 
 make_server
-port=$(/usr/bin/python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])")
-sed -i "s,^url = .*,url = sftp://$(id -un)@127.0.0.1:$port/," "$server/etc/shutterseal/server.conf"
+port=$(free_port)
+send_through "$port"
 make_camera 101
 quicken_keys 101
 # A thousand small pictures, sealed with no line at all.

@@ -22,6 +22,10 @@ quicken_keys() {
   done
 }
 
+free_port() { /usr/bin/python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"; }
+# send_through PORT: cameras that are made from now on send there.
+send_through() { sed -i "s,^url = .*,url = sftp://$(id -un)@127.0.0.1:$1/," "$server/etc/shutterseal/server.conf"; }
+
 # start_proxy: test/fault/cutting_proxy.py before sshd; cameras that are made after it go through it. Orders: see there.
 start_proxy() {
   order=$world/order
@@ -29,7 +33,7 @@ start_proxy() {
   /usr/bin/python3 "$project/test/fault/cutting_proxy.py" "$SSHD_PORT" "$order" "$world/proxy.steps" > "$world/proxy.port" 2> "$world/proxy.log" &
   HELPERS="$HELPERS $!"
   until_true "the proxy does not start" test -s "$world/proxy.port"
-  sed -i "s,^url = .*,url = sftp://$(id -un)@127.0.0.1:$(cat "$world/proxy.port")/," "$server/etc/shutterseal/server.conf"
+  send_through "$(cat "$world/proxy.port")"
 }
 make_world_behind_proxy() {
   make_server
