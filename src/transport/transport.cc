@@ -87,15 +87,12 @@ bool Connection::Impl::is_connecting() const {
 // connect-timeout alone counts.
 bool Connection::Impl::has_line_moved() {
   std::uint64_t octets = 0;
-  bool is_up = false;
   for (const auto socket : sockets) {
     struct tcp_info info {};
     socklen_t size = sizeof info;
-    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) continue;
-    octets += info.tcpi_bytes_acked + info.tcpi_bytes_received;
-    is_up = is_up || info.tcpi_bytes_acked + info.tcpi_bytes_received != 0;
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) octets += info.tcpi_bytes_acked + info.tcpi_bytes_received;
   }
-  return std::exchange(line_octets, octets) != octets || !is_up;
+  return std::exchange(line_octets, octets) != octets || octets == 0;
 }
 
 // libcurl's own timeouts would wait for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies. What has no line
