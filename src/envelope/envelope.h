@@ -65,8 +65,8 @@ class PictureBuffer {
 
  private:
   friend class Sealer;
-  Buffer storage_;
   std::size_t content_at_ = 0, content_size_ = 0;
+  Buffer storage_;
 };
 
 struct Sealed {

@@ -12,9 +12,7 @@ namespace shutterseal::envelope {
 static constexpr std::size_t kRoomInFront = 512, kRoomARecipient = 256, kRoomBehind = 2048 + kLargestCertificate;
 
 PictureBuffer::PictureBuffer(std::size_t content_size, std::size_t recipients)
-    : storage_(kRoomInFront + kRoomARecipient * recipients + content_size + kRoomBehind),
-      content_at_(kRoomInFront + kRoomARecipient * recipients),
-      content_size_(content_size) {}
+    : content_at_(kRoomInFront + kRoomARecipient * recipients), content_size_(content_size), storage_(content_at_ + content_size + kRoomBehind) {}
 
 std::span<std::uint8_t> PictureBuffer::content() noexcept { return storage_.span().subspan(content_at_, content_size_); }
 
