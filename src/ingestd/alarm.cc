@@ -34,6 +34,7 @@ static constexpr const char* kSeveral = "-";
 static constexpr const char* kMany = "many";
 static constexpr const char* kSilent = "silent";
 static constexpr const char* kBack = "back";
+static constexpr const char* kChanged = "heartbeat-changed";
 static constexpr std::size_t kMostNoted = 100;  // events of an alert; a crash may alert the others again
 
 // ---- what an alert says -------------------------------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ std::optional<Alert> parse_alert(std::string_view text) {
     values[i] = *value;
   }
   const auto count = parse_decimal(values[6], kLargestInteger);
-  const bool plain_kind = !values[1].empty() && std::all_of(values[1].begin(), values[1].end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  const bool plain_kind = !values[1].empty() && std::all_of(values[1].begin(), values[1].end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
   if ((values[0] != kSeveral && !CameraId::parse(values[0])) || !plain_kind || !count) return std::nullopt;
   return Alert{values[0], values[1], values[2], values[3], values[4], values[5], *count, values[7]};
 }
@@ -331,7 +332,7 @@ static std::vector<KeyValue> entries_of(const std::string& file) {
 Alarms::Alarms(const Context& context, const registry::Registry& registry, const Log& log)
     : context_(context),
       log_(log),
-      silence_(server::HeardFiles(context.paths.heard), registry, context.settings.silent_after_ms),
+      silence_(server::HeardFiles(context.paths.heard), registry, {context.settings.silent_after_ms, context.settings.silent_most_ms}),
       queue_(context.settings.alert_pause_ms),
       line_(context, log) {}
 
@@ -415,14 +416,22 @@ void Alarms::take(const ledger::Row& row) {
          escape_untrusted(row.note, envelope::kLongestNote), {{row.received_at, row.digest}}, row.received_at});
 }
 
+void Alarms::say_changed(const Silence::Word& word) {
+  const auto from = word.claim.kept_ms / 1000, to = word.claim.stated_ms / 1000;
+  log_.warning(LogLine(kChanged).field("camera", word.camera.text()).number("from", from).number("to", to));
+  raise({word.camera.text(), kChanged, "", "", "", "", 1, fmt::format("states a heartbeat in {} seconds, and kept {}", to, from)});
+}
+
 void Alarms::say(const Silence::Word& word) {
+  if (word.what == Silence::What::changed) return say_changed(word);
   const auto since = rfc3339(word.last);
   const auto seconds = word.after_ms / 1000;
-  LogLine line(word.silent ? kSilent : kBack);
+  const bool silent = word.what == Silence::What::silent;
+  LogLine line(silent ? kSilent : kBack);
   line.field("camera", word.camera.text()).field("last", since).number("seconds", seconds);
   log_.warning(line);
-  raise({word.camera.text(), word.silent ? kSilent : kBack, "", "", "", "", 1,
-         word.silent ? fmt::format("nothing for {} seconds, last at {}", seconds, since) : fmt::format("after {} seconds", seconds)});
+  raise({word.camera.text(), silent ? kSilent : kBack, "", "", "", "", 1,
+         silent ? fmt::format("nothing for {} seconds, last at {}", seconds, since) : fmt::format("after {} seconds", seconds)});
 }
 
 void Alarms::raise(Alert alert) {
@@ -433,7 +442,10 @@ void Alarms::raise(Alert alert) {
 void Alarms::told(const Alert& alert) {
   told_.insert(alert.events.begin(), alert.events.end());
   const auto camera = CameraId::parse(alert.camera);
-  if (camera && (alert.kind == kSilent || alert.kind == kBack)) silence_.told(*camera, alert.kind == kSilent);
+  if (!camera) return;
+  if (alert.kind == kSilent) silence_.told(*camera, Silence::What::silent);
+  if (alert.kind == kBack) silence_.told(*camera, Silence::What::back);
+  if (alert.kind == kChanged) silence_.told(*camera, Silence::What::changed);
 }
 
 // False: there is no more to take.
@@ -477,7 +489,7 @@ void Alarms::stored(const std::vector<ledger::Row>& rows) {
 
 void Alarms::hear(const ledger::Row& row) {
   const auto interval = row.kind == envelope::Kind::event ? server::heartbeat_interval_ms(row.note) : std::nullopt;
-  if (const auto word = silence_.heard(row.camera, interval, row.received_at)) say(*word);
+  for (const auto& word : silence_.heard(row.camera, interval, row.received_at)) say(word);
 }
 
 void Alarms::tend() {

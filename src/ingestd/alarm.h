@@ -28,7 +28,7 @@ using EventKey = std::pair<TimeMs, Digest>;  // received at
 // What the command is told: the values of its environment, all printable ASCII.
 struct Alert {
   std::string camera;  // "-": of several cameras
-  std::string kind;    // tamper, power, cover, gap, other; silent, back; many: a summary of those that were too many
+  std::string kind;    // tamper, power, cover, gap, other; silent, back, heartbeat-changed; many: a summary of those that were too many
   std::string chain, sequence, sealed, received;  // of an event; else empty
   std::uint64_t count = 1;  // so many were like this one since the last command
   std::string note;    // escaped
@@ -114,6 +114,7 @@ class Alarms {
   void take(const ledger::Row& row);
   void hear(const ledger::Row& row);
   void say(const Silence::Word& word);
+  void say_changed(const Silence::Word& word);
   void raise(Alert alert);
   void told(const Alert& alert);
   void flush();

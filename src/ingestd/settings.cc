@@ -30,6 +30,7 @@ static void bind(config::Settings& table, Settings& settings) {
   table.duration("alert-timeout", settings.alert_timeout_ms, kSecond, 3600 * kSecond);
   table.duration("alert-pause", settings.alert_pause_ms, kSecond, kDay);
   table.duration("silent-after", settings.silent_after_ms, 0, 365 * kDay);
+  table.duration("silent-most", settings.silent_most_ms, 60 * kSecond, 14 * kDay);
   table.text("log-level", settings.log_level_text);
 }
 

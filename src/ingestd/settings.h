@@ -33,6 +33,7 @@ struct Settings {
   std::int64_t alert_timeout_ms = 30'000;
   std::int64_t alert_pause_ms = 60'000;               // between two commands for the same camera and kind
   std::int64_t silent_after_ms = 0;                   // 0: twice the interval that a camera states, alone
+  std::int64_t silent_most_ms = 2 * 24 * 3600 * 1000;  // no stated interval lets a camera be away for longer
   std::string log_level_text = "info";
   LogLevel log_level = LogLevel::info;
 };

@@ -31,6 +31,11 @@ std::string format_heard(const Heard& heard) {
   auto text = format_key_value("format", "1") + format_key_value("interval", std::to_string(heard.interval_ms));
   if (heard.silent_since) text += format_key_value("silent-since", std::to_string(*heard.silent_since));
   if (heard.untold) text += format_key_value("untold", std::to_string(*heard.untold));
+  if (!heard.claim) return text;
+  // A reader of before takes `interval` and leaves these alone.
+  text += format_key_value("stated", std::to_string(heard.claim->stated_ms)) + format_key_value("stated-since", std::to_string(heard.claim->since)) +
+          format_key_value("kept", std::to_string(heard.claim->kept_ms));
+  if (heard.claim->untold) text += format_key_value("change-untold", "1");
   return text;
 }
 
@@ -47,13 +52,19 @@ std::optional<Heard> parse_heard(std::string_view text, const std::string& file)
   const auto entries = entries_of(text, file);
   if (entries.empty() || entries.front().key != "format") return std::nullopt;
   if (entries.front().value != "1") fail_at(file, entries.front().line, "format " + escape_untrusted(entries.front().value) + " is newer than this program");
+  Claim claim;
   for (const auto& entry : entries) {
     const auto number = parse_decimal(entry.value, kLatestTime);
     if (!number) return std::nullopt;
     if (entry.key == "interval") heard.interval_ms = static_cast<std::int64_t>(*number);
     if (entry.key == "silent-since") heard.silent_since = static_cast<TimeMs>(*number);
     if (entry.key == "untold") heard.untold = static_cast<TimeMs>(*number);
+    if (entry.key == "stated") claim.stated_ms = static_cast<std::int64_t>(*number);
+    if (entry.key == "stated-since") claim.since = static_cast<TimeMs>(*number);
+    if (entry.key == "kept") claim.kept_ms = static_cast<std::int64_t>(*number);
+    if (entry.key == "change-untold") claim.untold = *number != 0;
   }
+  if (claim.stated_ms != 0 && claim.kept_ms != 0) heard.claim = claim;
   return heard;
 }
 

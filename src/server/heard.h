@@ -13,11 +13,20 @@
 
 namespace shutterseal::server {
 
+// What a camera's newest heartbeats say, while that is not yet the interval which it kept.
+struct Claim {
+  std::int64_t stated_ms = 0;
+  TimeMs since = 0;          // the server's clock: the first of those that say so without exception
+  std::int64_t kept_ms = 0;  // the longest that counts at once
+  bool untold = false;       // no alert of it has started
+  friend bool operator==(const Claim&, const Claim&) = default;
+};
 struct Heard {
   TimeMs last = 0;               // the server's clock
-  std::int64_t interval_ms = 0;  // between two heartbeats, as the camera itself said in its newest; 0: it said none
+  std::int64_t interval_ms = 0;  // that counts, between two heartbeats; 0: the camera never stated one
   std::optional<TimeMs> silent_since;  // the last envelope before the silence
   std::optional<TimeMs> untold = {};   // the same, while no alert of it, or of its end once it is over, has started
+  std::optional<Claim> claim = {};
   friend bool operator==(const Heard&, const Heard&) = default;
 };
 [[nodiscard]] std::string format_heard(const Heard& heard);                                  // without `last`

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Heartbeats while nothing moves, on a faster clock: watch seals one an interval, not more, and none while something waits; a camera that misses two is
-# silent, in the list and to the command, once, whatever is restarted; it is back, once. Who is suspended, or never said a word, is not silent.
+# silent, in the list and to the command, once, whatever is restarted; it is back, once; no word of its own lets it be away for longer. Who is suspended, or never said a word, is not silent.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/trial.sh
@@ -66,6 +66,12 @@ start_ingestd
 alert 102 'heartbeat 600'
 until_true "102 does not fall silent" has_said 'silent camera=102 '
 [ "$(said 'silent camera=101 ')" -eq $((silent + 1)) ] || fail "101 is told again"
+# A thief states a week and switches off: told at once, and silent when it ever was.
+alert 102 'heartbeat 604800'
+until_true "the longer interval is not told" has_called 'heartbeat-changed 102'
+[ "$(said 'heartbeat-changed camera=102 from=600 to=604800$')" -eq 1 ] || fail "no line tells of the longer interval"
+fell_again() { [ "$(said 'silent camera=102 ')" -eq 2 ]; }
+until_true "102 may be away for a week by its own word" fell_again
 [ "$(said 'silent camera=103 ')" -eq 0 ] || fail "a camera that stated nothing is silent"
 [ "$(said 'silent camera=104 ')" -eq 0 ] || fail "a suspended camera is silent"
 # Back.

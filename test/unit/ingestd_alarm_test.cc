@@ -147,6 +147,9 @@ static registry::Registry with_camera(const Scratch& scratch, registry::State st
 }
 
 // For longer than a camera with an interval of one millisecond may take.
+static constexpr TimeMs kMinute = 60'000, kDay = 24 * 60 * kMinute, kWeek = 7 * kDay, kThen = 1'700'000'000'000;
+static constexpr Silence::Limits kLimits{0, kWeek};
+
 static bool stays_quiet(Silence& silence) {
   bool quiet = true;
   for (const auto until = monotonic_ms() + 10; monotonic_ms() < until;) quiet = silence.look().empty() && quiet;
@@ -159,42 +162,42 @@ TEST_CASE("a camera falls silent once, is back once, and a restart tells it neit
   const auto registry = with_camera(registry_dir, registry::State::active);
   const server::HeardFiles files(state / "heard");
   {
-    Silence silence(files, registry, 0);
-    CHECK_FALSE(silence.heard(id, std::nullopt, 1'800'000'000'000));
+    Silence silence(files, registry, kLimits);
+    CHECK(silence.heard(id, std::nullopt, 1'800'000'000'000).empty());
     CHECK_FALSE(files.find(id));
     CHECK(silence.look().empty());  // it stated no interval
     CHECK(files.find(id)->last == 1'800'000'000'000);
-    CHECK_FALSE(silence.heard(id, 900'000, 1'800'000'000'000));
+    CHECK(silence.heard(id, 900'000, 1'800'000'000'000).empty());
     silence.save();
     CHECK(files.find(id)->interval_ms == 900'000);
   }
   files.write(id, {1'800'000'000'000, 1, std::nullopt});
-  Silence silence(files, registry, 0);
+  Silence silence(files, registry, kLimits);
   while (silence.look().empty()) {
   }
   CHECK(files.find(id)->silent_since == 1'800'000'000'000);
   CHECK(silence.look().empty());
   {
-    Silence restarted(files, registry, 0);
+    Silence restarted(files, registry, kLimits);
     const auto again = restarted.look();
     REQUIRE(again.size() == 1);  // its command had not started
-    CHECK(again.front().silent);
+    CHECK(again.front().what == Silence::What::silent);
     CHECK(again.front().last == 1'800'000'000'000);
   }
-  silence.told(id, true);
+  silence.told(id, Silence::What::silent);
   silence.save();
-  Silence restarted(files, registry, 0);
+  Silence restarted(files, registry, kLimits);
   CHECK(stays_quiet(restarted));
   const auto back = restarted.heard(id, std::nullopt, 1'800'000'060'000);
-  REQUIRE(back);
-  CHECK_FALSE(back->silent);
-  CHECK(back->after_ms == 60'000);
-  Silence later(files, registry, 1'000'000);
+  REQUIRE(back.size() == 1);
+  CHECK(back.front().what == Silence::What::back);
+  CHECK(back.front().after_ms == 60'000);
+  Silence later(files, registry, {1'000'000, kWeek});
   const auto words = later.look();
   REQUIRE(words.size() == 1);
-  CHECK_FALSE(words.front().silent);
+  CHECK(words.front().what == Silence::What::back);
   CHECK(words.front().after_ms == 60'000);
-  CHECK_FALSE(restarted.heard(id, std::nullopt, 1'800'000'061'000));
+  CHECK(restarted.heard(id, std::nullopt, 1'800'000'061'000).empty());
   CHECK_FALSE(files.find(id)->silent_since);
   CHECK(files.find(id)->interval_ms == 1);
 }
@@ -204,15 +207,15 @@ TEST_CASE("files that cannot be written or were removed keep nobody's silence fr
   const auto id = *CameraId::parse("101"), broken = *CameraId::parse("100");
   const auto registry = with_camera(registry_dir, registry::State::active);
   const server::HeardFiles files(state / "heard");
-  Silence silence(files, registry, 0);
+  Silence silence(files, registry, kLimits);
   std::filesystem::create_directory(state / "heard/100");
-  CHECK_FALSE(silence.heard(broken, 900'000, 1'800'000'000'000));
-  CHECK_FALSE(silence.heard(id, 900'000, 1'800'000'000'000));
+  CHECK(silence.heard(broken, 900'000, 1'800'000'000'000).empty());
+  CHECK(silence.heard(id, 900'000, 1'800'000'000'000).empty());
   CHECK(silence.look().empty());
   CHECK(silence.take_trouble());
   CHECK(files.find(id));
   std::filesystem::remove(state / "heard/101");
-  CHECK_FALSE(silence.heard(id, 1, 1'800'000'020'000));
+  CHECK(silence.heard(id, 1, 1'800'000'020'000).empty());
   CHECK_FALSE(silence.take_trouble());
   std::filesystem::rename(state / "heard", state / "gone");
   std::ofstream(state / "heard") << "no folder";
@@ -231,12 +234,82 @@ TEST_CASE("what was uploaded earlier and taken in later does not make a camera h
   const auto id = *CameraId::parse("101");
   const auto registry = with_camera(registry_dir, registry::State::active);
   const server::HeardFiles files(state / "heard");
-  Silence silence(files, registry, 0);
+  Silence silence(files, registry, kLimits);
   const auto now = now_ms();
-  CHECK_FALSE(silence.heard(id, std::nullopt, now - 1));
-  CHECK_FALSE(silence.heard(id, std::nullopt, now - 3600'000));
+  CHECK(silence.heard(id, std::nullopt, now - 1).empty());
+  CHECK(silence.heard(id, std::nullopt, now - 3600'000).empty());
   silence.save();
   CHECK(files.find(id)->last == now - 1);
+}
+
+TEST_CASE("a longer interval is told at once and counts a day later, a shorter one at once, and so does the one that was kept") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  const auto counts = [&] { return files.find(id)->interval_ms; };
+  {
+    Silence silence(files, registry, kLimits);
+    CHECK(silence.heard(id, 15 * kMinute, kThen).empty());
+    const auto words = silence.heard(id, kDay, kThen + kMinute);
+    REQUIRE(words.size() == 1);
+    CHECK(words.front().what == Silence::What::changed);
+    CHECK(words.front().claim == server::Claim{kDay, kThen + kMinute, 15 * kMinute, true});
+    CHECK(silence.heard(id, std::nullopt, kThen + 2 * kMinute).empty());
+    silence.save();
+    CHECK(counts() == 15 * kMinute);
+  }
+  Silence silence(files, registry, kLimits);
+  const auto owed = silence.look();  // no alert of it had started
+  REQUIRE(owed.size() == 1);
+  CHECK(owed.front().what == Silence::What::changed);
+  silence.told(id, Silence::What::changed);
+  const auto after = [&](std::int64_t stated, TimeMs at) {
+    CHECK(silence.heard(id, stated, kThen + at).empty());
+    silence.save();
+    return counts();
+  };
+  CHECK(silence.look().empty());
+  CHECK(after(kDay, 22 * 60 * kMinute) == 15 * kMinute);
+  // What came before and is taken in later is no news.
+  CHECK(after(kMinute, kMinute) == 15 * kMinute);
+  CHECK(after(kDay, kDay + kMinute) == kDay);
+  CHECK_FALSE(files.find(id)->claim);
+  CHECK(after(kMinute, kDay + 2 * kMinute) == kMinute);
+  CHECK(after(kDay, kDay + 3 * kMinute) == kDay);
+  CHECK(after(kMinute, 2 * kDay) == kMinute);
+  CHECK(after(kMinute, 3 * kDay) == kMinute);
+  CHECK(silence.heard(id, kDay, kThen + 3 * kDay + 1).size() == 1);
+  silence.save();
+  CHECK(counts() == kMinute);
+}
+
+TEST_CASE("another interval in each heartbeat never counts, and one within silent-after is no news") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  Silence silence(files, registry, {2 * kDay, kWeek});
+  CHECK(silence.heard(id, 15 * kMinute, kThen).empty());
+  CHECK(silence.heard(id, kDay, kThen + 1).empty());
+  for (int i = 1; i < 10; ++i) CHECK(silence.heard(id, 2 * kDay - i * kMinute, kThen + i * kDay).size() == 1);
+  silence.save();
+  CHECK(files.find(id)->interval_ms == 15 * kMinute);
+}
+
+TEST_CASE("no stated interval lets a camera be away for longer than silent-most, and silent-after does") {
+  const Scratch registry_dir, state;
+  const auto id = *CameraId::parse("101");
+  const auto registry = with_camera(registry_dir, registry::State::active);
+  const server::HeardFiles files(state / "heard");
+  files.make();
+  files.write(id, {kThen, kWeek, std::nullopt});
+  Silence patient(files, registry, {kDay, 1});
+  CHECK(stays_quiet(patient));
+  Silence silence(files, registry, {0, 1});
+  while (silence.look().empty()) {
+  }
+  CHECK(files.find(id)->silent_since == kThen);
 }
 
 TEST_CASE("a camera that may not send is not silent") {
@@ -247,7 +320,7 @@ TEST_CASE("a camera that may not send is not silent") {
   files.write(id, {1'800'000'000'000, 1, std::nullopt});
   for (const auto which : {registry::State::suspended, registry::State::revoked, registry::State::removed}) {
     const auto registry = with_camera(registry_dir, which);
-    Silence silence(files, registry, 0);
+    Silence silence(files, registry, kLimits);
     CHECK(stays_quiet(silence));
   }
 }

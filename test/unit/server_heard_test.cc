@@ -21,6 +21,9 @@ TEST_CASE("when a camera was heard goes to its file and back") {
   CHECK(files.find(id)->last == 1'800'000'010'456);
   CHECK(files.list() == std::vector<CameraId>{id});
   CHECK(parse_heard(format_heard(heard), "f")->interval_ms == 900'000);
+  const Heard claimed{0, 900'000, std::nullopt, std::nullopt, Claim{86'400'000, 1'800'000'000'000, 900'000, true}};
+  CHECK(parse_heard(format_heard(claimed), "f") == claimed);
+  CHECK_FALSE(parse_heard("format = 1\ninterval = 900000\nstated = 86400000\n", "f")->claim);
   CHECK_FALSE(parse_heard("rubbish", "f"));
   CHECK_FALSE(parse_heard("format = 1\ninterval = x\n", "f"));
   CHECK_THROWS_AS(static_cast<void>(parse_heard("format = 2\n", "f")), Error);
