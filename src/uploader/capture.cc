@@ -12,20 +12,13 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
+#include "src/uploader/jpeg.h"
 
 namespace shutterseal::uploader {
 
 static constexpr TimeMs kSettled = 60'000;     // no end of JPEG, but nobody has touched it for so long: judged as it is
 static constexpr TimeMs kNoLeaseSettled = 2'000;  // where the file system has no leases
 static constexpr std::size_t kLongestOriginal = 200;
-
-bool is_jpeg_start(ByteView head) { return head.size() >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff; }
-
-bool is_jpeg_end(ByteView tail) {
-  auto size = tail.size();
-  while (size > 0 && tail[size - 1] == 0) --size;
-  return size >= 2 && tail[size - 2] == 0xff && tail[size - 1] == 0xd9;
-}
 
 Capture::Capture(const std::string& path)
     : path_(path),

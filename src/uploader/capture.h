@@ -42,8 +42,5 @@ class Capture {
 [[nodiscard]] std::string original_name(const std::string& claimed_name);
 // The name inside the envelope: the software's own if it has the form CAMERA_YYYY_MM_DD_HH_MM_SS….jpg, else made in that form.
 [[nodiscard]] std::string name_in_envelope(const CameraId& camera, const std::string& original, TimeMs captured_at);
-// FF D8 FF … FF D9, with nothing but zeros behind (some cameras pad).
-[[nodiscard]] bool is_jpeg_start(ByteView head);
-[[nodiscard]] bool is_jpeg_end(ByteView tail);
 
 }  // namespace shutterseal::uploader

@@ -11,6 +11,7 @@
 #include "src/base/file.h"
 #include "src/base/key_value.h"
 #include "src/base/text.h"
+#include "src/uploader/jpeg.h"
 
 namespace shutterseal::uploader {
 
@@ -111,11 +112,6 @@ static Reading read_exactly(int fd, std::span<std::uint8_t> out, const std::stri
   return Reading::whole;
 }
 
-static std::string reason_against(ByteView content) {
-  if (!is_jpeg_start(content)) return "no JPEG";
-  return is_jpeg_end(content) ? "" : "a JPEG without its end";
-}
-
 void Station::add_picture(Draft& draft, const std::string& claimed, SealingResult& result) {
   const auto where = capture_->path() + "/.claimed/" + claimed;
   const auto reject = [&](const std::string& reason) { result.rejected.push_back(capture_->reject(claimed) + ": " + reason); };
@@ -133,7 +129,7 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   const auto reading = read_exactly(file.fd.get(), buffer.content(), where);
   if (reading == Reading::shrunk) return;  // somebody still works on it; the next pass sees it
   if (reading == Reading::broken) return reject("the disk cannot read it");  // left where it is, it would keep all behind it waiting
-  const auto reason = reason_against(buffer.content());
+  const auto reason = fault_of_jpeg(buffer.content());
   if (!reason.empty()) return reject(reason);
   const auto passage = next_passage(draft);
   const auto captured_at = std::clamp<TimeMs>(mtime_ms(file.info), 0, kLatestTime);
