@@ -14,10 +14,14 @@
 
 namespace shutterseal {
 
+// Signals that a file system, a limit or a line sends to whoever happens to use it, and that end a process that did not ask: a broken pipe (SIGPIPE), a file
+// that may not grow (SIGXFSZ), a lease that another program's open broke (SIGIO). The call that is concerned says the same by its error.
+static constexpr int kUnasked[] = {SIGPIPE, SIGXFSZ, SIGIO};
+
 int run_main(const char* name, const std::function<int()>& body) noexcept {
   try {
     harden_process();
-    std::signal(SIGPIPE, SIG_IGN);
+    for (const int number : kUnasked) std::signal(number, SIG_IGN);
     return body();
   } catch (const Error& error) {
     std::fprintf(stderr, "%s: %s\n", name, error.what());
@@ -32,6 +36,23 @@ int run_main(const char* name, const std::function<int()>& body) noexcept {
     std::fprintf(stderr, "%s: internal error\n", name);
     return EX_SOFTWARE;
   }
+}
+
+UnaskedSignals::UnaskedSignals() noexcept {
+  sigset_t sent;
+  sigemptyset(&sent);
+  static_cast<void>(::sigpending(&sent));
+  sigemptyset(&ours_);
+  for (const int number : kUnasked)
+    if (sigismember(&sent, number) != 1) sigaddset(&ours_, number);
+  static_cast<void>(::pthread_sigmask(SIG_BLOCK, &ours_, &before_));
+}
+
+UnaskedSignals::~UnaskedSignals() {
+  const timespec at_once{};
+  while (::sigtimedwait(&ours_, nullptr, &at_once) > 0) {
+  }
+  static_cast<void>(::pthread_sigmask(SIG_SETMASK, &before_, nullptr));
 }
 
 StopSignal::StopSignal() {

@@ -2,6 +2,7 @@
 // The frame of every main: hardening, one place that turns Errors into a line and an exit code, and the stop signal.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <string>
 
@@ -10,8 +11,21 @@
 namespace shutterseal {
 
 // Calls body(); an Error becomes "NAME: MESSAGE" on stderr and its exit code; std::bad_alloc EX_OSERR; anything else EX_SOFTWARE.
-// Ignores SIGPIPE and hardens the process first.
+// Ignores signals that nobody asked for (SIGPIPE, SIGXFSZ, SIGIO) and hardens the process first.
 [[nodiscard]] int run_main(const char* name, const std::function<int()>& body) noexcept;
+
+// The same for a while in a process that is not ours (sshd under pam_limits, for one, may not let files grow): blocked in this thread, and what came is
+// taken before the thread gets its own mask back.
+class UnaskedSignals {
+ public:
+  UnaskedSignals() noexcept;
+  ~UnaskedSignals();
+  UnaskedSignals(const UnaskedSignals&) = delete;
+  UnaskedSignals& operator=(const UnaskedSignals&) = delete;
+
+ private:
+  sigset_t ours_, before_;  // those of them that nobody had sent before
+};
 
 // SIGTERM, SIGINT (stop) and SIGHUP (reload) blocked and read from a descriptor: no handler ever runs code.
 // Make it before any thread starts.

@@ -76,12 +76,12 @@ class SpawnOrder {
     must(::posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO), "a command");
     must(::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1), "a command");
     must(::posix_spawn_file_actions_addchdir_np(&actions_, "/"), "a command");
-    sigset_t none, pipe;
+    sigset_t none, ignored;
     sigemptyset(&none);
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
+    sigemptyset(&ignored);
+    for (const int number : {SIGPIPE, SIGXFSZ, SIGIO}) sigaddset(&ignored, number);  // by us (run_main), not for what we start
     must(::posix_spawnattr_setsigmask(&attributes_, &none), "a command");
-    must(::posix_spawnattr_setsigdefault(&attributes_, &pipe), "a command");
+    must(::posix_spawnattr_setsigdefault(&attributes_, &ignored), "a command");
     must(::posix_spawnattr_setpgroup(&attributes_, 0), "a command");
     must(::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP), "a command");
   }

@@ -14,6 +14,7 @@
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/base/paths.h"
+#include "src/base/program.h"
 #include "src/base/secret.h"
 #include "src/pam/account.h"
 #include "src/pam/decision.h"
@@ -120,6 +121,7 @@ static Access judge_account(const Call& call, const std::optional<CameraId>& id)
 // What cannot be noted is said and changes no decision.
 template <class Note>
 static void note(const Call& call, Note what) {
+  const UnaskedSignals held;  // a limit of the account's must cost a line, not the session
   try {
     what(registry::Logins(server_paths(call.options.root).logins));
   } catch (const Error& error) {
