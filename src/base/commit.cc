@@ -118,6 +118,7 @@ static bool same_content(int left, int right, std::uint64_t size, const std::str
 // The name is taken: by an earlier try that was cut before it could say so (the same bytes; perhaps not yet synced), or by something else.
 static Linked compare_with_existing(int dir, const std::string& name, int ours, std::uint64_t size, const std::string& where) {
   const auto existing = open_hostile(dir, name);
+  throw_if_broken(existing, where);
   if (existing.problem != HostileProblem::none || !same_content(ours, existing.fd.get(), size, where)) return Linked::different;
   sync_file(existing.fd.get(), where);
   return Linked::identical;

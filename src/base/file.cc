@@ -200,7 +200,10 @@ void remove_tree(int dir, const std::string& name) {
   if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0) throw_errno("cannot remove", name);
 }
 
+static bool is_lack_of_ours(int error_number) { return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM; }
+
 static HostileProblem problem_of_open(int error_number, const std::string& name) {
+  if (is_lack_of_ours(error_number)) throw_errno("cannot open", name, error_number);
   switch (error_number) {
     case ENOENT: return HostileProblem::vanished;
     case ELOOP:   // a symlink under O_NOFOLLOW
@@ -209,7 +212,7 @@ static HostileProblem problem_of_open(int error_number, const std::string& name)
     case EISDIR: return HostileProblem::not_regular;
     case EACCES:
     case EPERM: return HostileProblem::unreadable;
-    default: throw_errno("cannot open", name, error_number);
+    default: return HostileProblem::broken;
   }
 }
 
@@ -218,16 +221,23 @@ HostileFile open_hostile(int dir, const std::string& name) {
   // O_NONBLOCK: a FIFO would hang us until its peer opens it.
   file.fd = Fd(::openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file.fd) {
-    file.problem = problem_of_open(errno, name);
+    file.error = errno;
+    file.problem = problem_of_open(file.error, name);
     if (::fstatat(dir, name.c_str(), &file.info, AT_SYMLINK_NOFOLLOW) != 0) file.info = {};
     return file;
   }
-  file.info = checked_stat(file.fd.get(), name);
-  if (!S_ISREG(file.info.st_mode)) {
+  if (::fstat(file.fd.get(), &file.info) != 0) {
+    file.error = errno;
+    file.problem = HostileProblem::broken;
+  } else if (!S_ISREG(file.info.st_mode)) {
     file.problem = HostileProblem::not_regular;
-    file.fd.reset();
   }
+  if (file.problem != HostileProblem::none) file.fd.reset();
   return file;
+}
+
+void throw_if_broken(const HostileFile& file, const std::string& name) {
+  if (file.problem == HostileProblem::broken) throw_errno("cannot open", name, file.error);
 }
 
 static Fd open_lock(const std::string& path) { return checked_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600); }

@@ -50,14 +50,17 @@ void unlink_at(int dir, const std::string& name);  // ENOENT is fine: an earlier
 void remove_tree(int dir, const std::string& name);  // a directory and all below; symbolic links are removed, not followed
 
 // The one hostile open: O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC, then fstat. What a peer put there is a value, not an Error:
-// a FIFO does not hang us, a symlink is not followed, a device is not opened twice. System trouble (EMFILE, EIO) throws.
-enum class HostileProblem { none, vanished, not_regular, unreadable };
+// a FIFO does not hang us, a symlink is not followed, a device is not opened twice. `broken`: this one file cannot be opened, for the reason in `error` (a
+// damaged inode, a disk that does not answer, a lease of somebody else's): no fault of its neighbours. What this process lacks (EMFILE, ENOMEM) throws.
+enum class HostileProblem { none, vanished, not_regular, unreadable, broken };
 struct HostileFile {
   HostileProblem problem = HostileProblem::none;
+  int error = 0;     // errno of the open, or of the look at what was opened; 0 when problem is none, or not_regular by its kind
   Fd fd;             // open when problem is none
   struct stat info{};  // of the descriptor when open; otherwise of the name, without following, when it could be had
 };
 [[nodiscard]] HostileFile open_hostile(int dir, const std::string& name);
+void throw_if_broken(const HostileFile& file, const std::string& name);  // for whoever cannot go on without this one
 
 // An exclusive flock on PATH (made 0600 if missing), held while the object lives.
 class FileLock {

@@ -121,6 +121,7 @@ ExaminedFile Examiner::judge(const std::string& file) {
   const auto opened = open_hostile(AT_FDCWD, file);
   if (opened.problem == HostileProblem::vanished || opened.problem == HostileProblem::unreadable)
     throw Error(ErrorKind::no_input, "cannot read '" + escape_untrusted(file, kLongestSubject) + "'");
+  throw_if_broken(opened, file);
   const auto only = [](Verdict verdict) { return ExaminedFile{{}, {{{}, verdict, nullptr, {}}}}; };
   if (opened.problem != HostileProblem::none) return only(Verdict::not_a_file);
   if (static_cast<std::uint64_t>(opened.info.st_size) > kLargestFile) return only(Verdict::too_large);

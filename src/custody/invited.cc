@@ -68,6 +68,7 @@ struct Arrival {
 static std::optional<Arrival> read_arrival(int incoming, const std::string& name) {
   const auto file = open_hostile(incoming, name);
   if (file.problem == HostileProblem::vanished) return std::nullopt;
+  throw_if_broken(file, name);
   Arrival arrival{name, file.info.st_ino, mtime_ms(file.info), std::nullopt, nullptr};
   if (file.problem != HostileProblem::none) {
     arrival.refused = "not-a-file";

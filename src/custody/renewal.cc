@@ -64,6 +64,7 @@ class Wishes {
     if (!camera || camera->state != registry::State::active || !exists(drop(id))) return std::nullopt;
     const auto file = open_hostile(incoming(id).get(), kRenewalRequest);
     if (file.problem == HostileProblem::vanished) return std::nullopt;
+    throw_if_broken(file, kRenewalRequest);
     if (file.problem != HostileProblem::none || file.info.st_uid != camera->uid) return refused(id, "not-a-file");
     if (file.info.st_size > static_cast<off_t>(envelope::kLargestRequest)) return refused(id, "too-large");
     const auto reading = read_request_confined(read_fd(file.fd.get(), kRenewalRequest, envelope::kLargestRequest), kRenewalRequest);

@@ -121,7 +121,7 @@ std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
   const auto& dir = turn.incoming;
   auto file = open_hostile(dir.get(), name);
   if (file.problem == HostileProblem::vanished) return std::nullopt;
-  if (file.problem == HostileProblem::unreadable) {
+  if (file.problem == HostileProblem::unreadable || file.problem == HostileProblem::broken) {
     complain_once(id, name, "unreadable");
     return std::nullopt;
   }

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
@@ -69,6 +71,10 @@ TEST_CASE("what a stranger may put in a directory is a value: FIFO, link, direct
   REQUIRE(::mkdir((scratch / "dir").c_str(), 0700) == 0);
   for (const auto* name : {"fifo", "link", "dir"}) CHECK(open_hostile(dir.get(), name).problem == HostileProblem::not_regular);
   CHECK(open_hostile(dir.get(), "nothing").problem == HostileProblem::vanished);
+  const auto broken = open_hostile(dir.get(), std::string(300, 'x'));
+  CHECK(broken.problem == HostileProblem::broken);
+  CHECK(broken.error == ENAMETOOLONG);
+  CHECK_THROWS_AS(throw_if_broken(broken, "x"), Error);
   replace_file(dir.get(), "file", as_bytes("x"), 0600, "file");
   CHECK(open_hostile(dir.get(), "file").problem == HostileProblem::none);
 }
