@@ -40,7 +40,7 @@ static constexpr std::size_t kMostNoted = 100;  // events of an alert; a crash m
 // ---- what an alert says -------------------------------------------------------------------------------------------------------------
 
 std::string_view kind_of(std::string_view note) {
-  static constexpr std::string_view kKnown[] = {"tamper", "power", "cover", "gap"};
+  static constexpr std::string_view kKnown[] = {"tamper", "power", "cover", "gap", "trouble"};
   const auto word = note.substr(0, note.find(' '));
   const auto* const known = std::find(std::begin(kKnown), std::end(kKnown), word);
   return known == std::end(kKnown) ? "other" : *known;

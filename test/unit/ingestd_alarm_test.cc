@@ -39,6 +39,7 @@ TEST_CASE("an alert goes to the runner and back, and nothing else is one") {
 TEST_CASE("only words that are known are kinds") {
   CHECK(kind_of("tamper") == "tamper");
   CHECK(kind_of("gap 12-19 disk-full") == "gap");
+  CHECK(kind_of("trouble capture-dir missing") == "trouble");
   CHECK(kind_of("tampering") == "other");
   CHECK(kind_of("x kind=tamper") == "other");
   CHECK(kind_of("silent") == "other");  // the daemon's own word: no camera says it
