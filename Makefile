@@ -181,11 +181,14 @@ ASAN = BUILD=$(BUILD)/asan CXXFLAGS='-O1 -g1 $(ASAN_FLAGS) -Wno-uninitialized -W
 TSAN = BUILD=$(BUILD)/tsan CXXFLAGS='-O1 -g1 -fsanitize=thread' LDFLAGS='-fsanitize=thread' MODULE_FLAGS=
 runtime = SANITIZER_RUNTIME=$$($(CXX) -print-file-name=lib$(1).so)
 
+# The other compiler, by Debian 12's name or by Debian 13's; asked when it is used, once it is installed.
+CLANGXX = $(notdir $(shell command -v clang++-14 || echo clang++-19))
+
 # What takes longer: the other compiler, everything again under the sanitizers, the linters that take minutes, a minute of fuzzing for each target, the long form
 # of each trial.
 check-long: deps-long
 	$(SUBMAKE) all test-programs fault-programs
-	$(SUBMAKE) BUILD=$(BUILD)/clang CXX=clang++-14 BASE_FLAGS='$(filter-out -ftrivial-auto-var-init=%,$(BASE_FLAGS))' CXXFLAGS='-O1 -g1 -Werror' all unit-programs test-programs fault-programs bench-programs
+	$(SUBMAKE) BUILD=$(BUILD)/clang CXX=$(CLANGXX) BASE_FLAGS='$(filter-out -ftrivial-auto-var-init=%,$(BASE_FLAGS))' CXXFLAGS='-O1 -g1 -Werror' all unit-programs test-programs fault-programs bench-programs
 	$(SUBMAKE) $(ASAN) all unit-programs test-programs fault-programs
 	$(SUBMAKE) $(TSAN) all unit-programs test-programs fault-programs
 	sh test/run.sh $(BUILD) lint
@@ -215,7 +218,7 @@ $(eval $(call fuzz_program,control,test/fuzz/control.cc))
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/bin/fuzz-%) $(BUILD)/bin/fuzz-control
 
 # The flags of config.mk were tried with another compiler, hence those of this one.
-FUZZ_BUILD = $(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++-14 FUZZ_MAIN= BASE_LDFLAGS= \
+FUZZ_BUILD = $(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=$(CLANGXX) FUZZ_MAIN= BASE_LDFLAGS= \
   BASE_FLAGS='-std=c++20 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -fno-sanitize-recover=undefined' \
   CXXFLAGS='-O1 -g1 -fsanitize=fuzzer-no-link,address,undefined' LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzz-programs
 MINUTES ?= 1

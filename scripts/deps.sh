@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs, by name, what a list needs on Debian 12 and is missing; says so first. Starts no service, changes no enablement.
+# Installs, by name, what a list needs on Debian 12 or 13 and is missing; says so first. Starts no service, changes no enablement.
 # usage: deps.sh build|demo|check|bench|fuzz|long
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 
+# 12's name|13's name, where they differ.
 build_packages="autoconf g++ make pkg-config libssl-dev libcurl4-openssl-dev libsqlite3-dev libseccomp-dev libfmt-dev
   libboost-program-options-dev nlohmann-json3-dev doctest-dev libpam0g-dev libcrypt-dev libssh2-1-dev
   libtss2-dev libp11-kit-dev"
@@ -12,10 +13,10 @@ demo_packages="openssl openssh-server openssh-client openssh-sftp-server motion"
 check_packages="gnutls-bin python3 python3-asn1crypto python3-cryptography mandoc sqlite3 iproute2 shellcheck
   pamtester libpam-wrapper libnss-wrapper fail2ban nftables proftpd-core proftpd-mod-crypto ssh-audit python3-systemd
   rsyslog logrotate curl systemd procps bsdutils valgrind strace e2fsprogs xfsprogs gcc
-  swtpm libtss2-tcti-swtpm0 tpm2-tools tpm2-openssl softhsm2 opensc"
+  swtpm libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 tpm2-tools tpm2-openssl softhsm2 opensc"
 
 bench_packages="rsync"
-fuzz_packages="clang-14 libclang-rt-14-dev python3 python3-cryptography"
+fuzz_packages="clang-14|clang-19 libclang-rt-14-dev|libclang-rt-19-dev python3 python3-cryptography"
 long_packages="clang-tidy cppcheck"
 
 case ${1:-build} in
@@ -28,10 +29,16 @@ case ${1:-build} in
   *) echo "usage: deps.sh build|demo|check|bench|fuzz|long" >&2; exit 64 ;;
 esac
 
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+is_on_offer() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# name_here NAME[|NAME]: the one that this system has, or offers.
+name_here() {
+  if is_installed "${1#*|}" || { ! is_installed "${1%|*}" && is_on_offer "${1#*|}"; }; then echo "${1#*|}"; else echo "${1%|*}"; fi
+}
+
 missing=
 for package in $wanted; do
-  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$state" = installed ] || missing="$missing $package"
+  is_installed "${package%|*}" || is_installed "${package#*|}" || missing="$missing $package"
 done
 
 as_root() {
@@ -71,11 +78,13 @@ update_lists() {
 }
 
 if [ -n "$missing" ]; then
-  echo "deps: installing:$missing"
   update_lists
+  names=
+  for package in $missing; do names="$names $(name_here "$package")"; done
+  echo "deps: installing:$names"
   # Word splitting is wanted: a list of names.
   # shellcheck disable=SC2086
-  install_packages $missing
+  install_packages $names
 else
   echo "deps: nothing is missing"
 fi
@@ -98,9 +107,10 @@ esac
 
 # CVE-2026-34182: a libcrypto that accepts a one-octet tag in AuthEnvelopedData is found by what it does, not by its version.
 if ! sh "$here/scripts/check-libcrypto.sh"; then
-  echo "deps: upgrading: openssl libssl3 libssl-dev (this libcrypto accepts a forged AuthEnvelopedData, CVE-2026-34182)"
+  library=$(name_here 'libssl3|libssl3t64')
+  echo "deps: upgrading: openssl $library libssl-dev (this libcrypto accepts a forged AuthEnvelopedData, CVE-2026-34182)"
   update_lists
-  install_packages openssl libssl3 libssl-dev
+  install_packages openssl "$library" libssl-dev
   sh "$here/scripts/check-libcrypto.sh" ||
     echo "deps: warning: no fixed libcrypto is on offer; stock 'openssl cms -decrypt' on this host accepts forgeries" >&2
 fi

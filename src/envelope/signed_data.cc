@@ -111,7 +111,7 @@ static TimeMs read_time(der::Reader& reader) {
   }
   const std::size_t date = utc ? 2 : 4;
   const int year = utc ? two_digits(text, 0) + (two_digits(text, 0) < 50 ? 2000 : 1900) : two_digits(text, 0) * 100 + two_digits(text, 2);
-  char form[32];
+  char form[80];  // as long as six ints could be: g++ 14 asks for it
   std::snprintf(form, sizeof form, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, two_digits(text, date), two_digits(text, date + 2),
                 two_digits(text, date + 4), two_digits(text, date + 6), two_digits(text, date + 8));
   const auto time = parse_time(form);
