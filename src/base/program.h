@@ -2,6 +2,7 @@
 // The frame of every main: hardening, one place that turns Errors into a line and an exit code, and the stop signal.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 #include <functional>
 #include <string>
@@ -27,8 +28,11 @@ class UnaskedSignals {
   sigset_t ours_, before_;  // those of them that nobody had sent before
 };
 
+// Ends the process without waiting for its threads: for one of them that is inside a library which does not return. What it held is as after a crash.
+[[noreturn]] void leave_without_waiting(int code) noexcept;
+
 // SIGTERM, SIGINT (stop) and SIGHUP (reload) blocked and read from a descriptor: no handler ever runs code.
-// Make it before any thread starts.
+// Make it before any thread starts; any thread may ask it.
 class StopSignal {
  public:
   StopSignal();
@@ -39,8 +43,8 @@ class StopSignal {
  private:
   void drain();
   Fd fd_;
-  bool stop_ = false;
-  bool reload_ = false;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> reload_ = false;
 };
 
 }  // namespace shutterseal

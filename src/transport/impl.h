@@ -6,6 +6,7 @@
 
 #include "src/base/secret.h"
 #include "src/transport/curl_option.h"
+#include "src/transport/line_guard.h"
 #include "src/transport/transport.h"
 
 namespace shutterseal::transport {
@@ -18,20 +19,19 @@ struct Transfer {
   std::exception_ptr failure;
 };
 
+inline constexpr std::int64_t kAfterMs = 3'000;  // how long the second of two limits of a kind, ours and libcurl's, comes behind the first
+
 struct Connection::Impl {
+  explicit Impl(std::function<bool()> may_stop) : stop(std::move(may_stop)), guard(stop) {}
   Settings settings;
   std::function<bool()> stop;
   std::vector<Target> targets;
   std::size_t target = 0, pin = 0;  // the ones that worked last
-  std::vector<curl_socket_t> sockets;
-  Multi multi;    // ftps: holds the connections; after sockets, since closing still tells them
+  LineGuard guard;
+  Multi multi;  // ftps: holds the connections; after the guard, which closes their sockets
   Handle handle;
   std::int64_t last_used = 0;
   curl_off_t last_moved = -1;
-  std::int64_t started_at = 0, line_moved_at = 0;
-  std::int64_t connecting_since = 0;  // 0: the connection is an earlier transfer's
-  std::uint64_t line_octets = 0;
-  const char* hung_up_because = nullptr;
   int idle_calls = 0;
   Transfer transfer;
   Secret password, client_key;  // ftps; read when a connection is opened
@@ -52,10 +52,8 @@ struct Connection::Impl {
   Result attempt_target(const Target& to, const Job& job);
   Result settle_ftps(const Target& to, const std::string& name, std::uint64_t size, const Result& sent);
   bool wait_or_stop(curl_off_t moved);
-  void hang_up_if_late(std::int64_t now);
-  [[nodiscard]] bool is_connecting() const;
-  [[nodiscard]] bool has_line_moved();
-  void hang_up(const char* reason);
+  [[nodiscard]] bool is_file_open() const;
+  [[nodiscard]] LineLimits limits(const Target& to) const;
   CURLcode run(const Target& to);
   void close();
 };

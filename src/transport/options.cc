@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What libcurl is told before each transfer: whom to trust, as whom to log in, how long to wait.
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "src/base/file.h"
@@ -10,21 +8,17 @@
 namespace shutterseal::transport {
 
 static constexpr long kUploadBuffer = 2L * 1024 * 1024;  // libcurl waits for the acknowledgement of each buffer: 64 KiB means 11 times more waits
-static constexpr long kAfterUs = 3'000;  // ms: on SFTP Impl::hang_up_if_late() comes first, and libcurl's own timeouts are for what it does not see
 static constexpr std::size_t kLargestPem = 64 * 1024;
 
 extern "C" {
 
 static int note_socket(void* user, curl_socket_t socket, curlsocktype) {
-  auto& impl = *static_cast<Connection::Impl*>(user);
-  impl.sockets.push_back(socket);
-  if (impl.connecting_since == 0) impl.connecting_since = monotonic_ms();
+  static_cast<LineGuard*>(user)->opened(socket);
   return CURL_SOCKOPT_OK;
 }
 
 static int drop_socket(void* user, curl_socket_t socket) {
-  std::erase(*static_cast<std::vector<curl_socket_t>*>(user), socket);
-  return ::close(socket);
+  return static_cast<LineGuard*>(user)->close(socket);
 }
 
 }  // extern "C"
@@ -92,9 +86,10 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
     prepare_sftp(to, path);
   }
   set(h, CURLOPT_NOSIGNAL, 1L);
+  set(h, CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer would hold whoever closes the handle
   set(h, CURLOPT_TCP_NODELAY, 1L);
   set(h, CURLOPT_TCP_KEEPALIVE, 1L);
-  const auto after = to.is_ftps() ? 0 : kAfterUs;
+  const auto after = to.is_ftps() ? 0L : static_cast<long>(kAfterMs);  // LineGuard comes first
   set(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout_ms) + after);
   set(h, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.total_timeout_ms) + after);
   set(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -103,9 +98,9 @@ void Connection::Impl::prepare(const Target& to, const std::string& path) {
   if (settings.bandwidth != 0) set(h, CURLOPT_MAX_SEND_SPEED_LARGE, static_cast<curl_off_t>(settings.bandwidth));
   set(h, CURLOPT_NOPROGRESS, 0L);
   set(h, CURLOPT_SOCKOPTFUNCTION, note_socket);
-  set(h, CURLOPT_SOCKOPTDATA, this);
+  set(h, CURLOPT_SOCKOPTDATA, &guard);
   set(h, CURLOPT_CLOSESOCKETFUNCTION, drop_socket);
-  set(h, CURLOPT_CLOSESOCKETDATA, &sockets);
+  set(h, CURLOPT_CLOSESOCKETDATA, &guard);
 }
 
 }  // namespace shutterseal::transport

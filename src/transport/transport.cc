@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/transport/transport.h"
 
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +12,8 @@
 #include "src/transport/impl.h"
 
 namespace shutterseal::transport {
+
+static constexpr std::int64_t kFarewellMs = 1'000;  // for what a library still says when a connection is closed, or the program is to stop
 
 extern "C" {
 
@@ -50,56 +49,30 @@ static int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl
 
 }  // extern "C"
 
+// Until then LineGuard counts connect-timeout: when the login is done libcurl does not tell, its APPCONNECT is TCP's.
+bool Connection::Impl::is_file_open() const {
+  curl_off_t begun_us = 0;
+  return curl_easy_getinfo(handle.get(), CURLINFO_PRETRANSFER_TIME_T, &begun_us) == CURLE_OK && begun_us != 0;
+}
+
 // libcurl's SFTP upload spins while it waits for acknowledgements, because its socket is always writable: 45 % of a core on a slow
 // line. Where nothing moved since the last call, wait here for the peer to speak instead, longer each time.
 bool Connection::Impl::wait_or_stop(curl_off_t moved) {
   if (stop()) return true;
+  if (is_file_open()) guard.file_is_open();
   if (targets[target].is_ftps()) return false;
-  hang_up_if_late(monotonic_ms());
   if (moved != last_moved) {
     last_moved = moved;
     idle_calls = 0;
     return false;
   }
   idle_calls = std::min(idle_calls + 1, 20);
-  if (idle_calls < 3 || sockets.empty()) return false;
+  if (idle_calls < 3 || !guard.is_open()) return false;
   struct pollfd waited {
-    sockets.back(), POLLIN, 0
+    guard.newest(), POLLIN, 0
   };
   static_cast<void>(::poll(&waited, 1, idle_calls / 2));
   return false;
-}
-
-void Connection::Impl::hang_up_if_late(std::int64_t now) {
-  if (now - started_at >= settings.total_timeout_ms) return hang_up("the transfer took longer than total-timeout");
-  if (is_connecting() && now - connecting_since >= settings.connect_timeout_ms) return hang_up("not logged in, with a file open, within connect-timeout");
-  if (has_line_moved()) line_moved_at = now;
-  if (now - line_moved_at >= settings.stall_timeout_ms) hang_up("the line is dead: nothing moved for stall-timeout");
-}
-
-// Until the file is open: when the login is done libcurl does not tell, its APPCONNECT is TCP's.
-bool Connection::Impl::is_connecting() const {
-  curl_off_t begun_us = 0;
-  return connecting_since != 0 && (curl_easy_getinfo(handle.get(), CURLINFO_PRETRANSFER_TIME_T, &begun_us) != CURLE_OK || begun_us == 0);
-}
-
-// By the kernel's count, either way: at 10 kbit/s a login, or the first acknowledgement of SFTP, takes longer than a dead line may. While TCP connects,
-// connect-timeout alone counts.
-bool Connection::Impl::has_line_moved() {
-  std::uint64_t octets = 0;
-  for (const auto socket : sockets) {
-    struct tcp_info info {};
-    socklen_t size = sizeof info;
-    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) octets += info.tcpi_bytes_acked + info.tcpi_bytes_received;
-  }
-  return std::exchange(line_octets, octets) != octets || octets == 0;
-}
-
-// libcurl's own timeouts would wait for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies. What has no line
-// any more it frees.
-void Connection::Impl::hang_up(const char* reason) {
-  hung_up_because = reason;
-  for (const auto socket : sockets) static_cast<void>(::shutdown(socket, SHUT_RDWR));
 }
 
 static bool wait_or_stop_of(void* impl, curl_off_t moved) { return static_cast<Connection::Impl*>(impl)->wait_or_stop(moved); }
@@ -111,9 +84,20 @@ CURLcode Connection::Impl::run(const Target& to) {
   return perform_ftp(multi.get(), handle.get());
 }
 
+// A dead line is not waited for: it takes no farewell.
 void Connection::Impl::close() {
+  if (!handle && !multi) return;
+  guard.begin({kFarewellMs, kFarewellMs, kFarewellMs, kFarewellMs});
   handle.reset();
   multi.reset();
+  static_cast<void>(guard.end());
+}
+
+// libcurl's own timeouts would wait for a dead line to take its farewell, and then forget the session: 55 KB for each line that dies. What has no line
+// any more it frees. So SFTP is hung up first; on FTPS, where libcurl knows best what its two channels do, the guard comes behind it.
+LineLimits Connection::Impl::limits(const Target& to) const {
+  const auto after = to.is_ftps() ? kAfterMs : 0;
+  return {settings.connect_timeout_ms + after, settings.stall_timeout_ms + after, settings.total_timeout_ms + after, kFarewellMs};
 }
 
 static Outcome outcome_of(CURLcode code, const std::string& text) {
@@ -166,16 +150,16 @@ Result Connection::Impl::perform(const Target& to) {
   set(h, CURLOPT_XFERINFOFUNCTION, on_progress);
   set(h, CURLOPT_XFERINFODATA, &progress);
   last_moved = -1;
-  hung_up_because = nullptr;
   idle_calls = 0;
-  connecting_since = 0;
-  started_at = line_moved_at = monotonic_ms();
+  const auto started_at = monotonic_ms();
+  guard.begin(limits(to));
   const auto code = run(to);
+  const auto* hung_up_because = guard.end();
   last_used = monotonic_ms();
   if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
   Result result;
   const bool is_dead = hung_up_because && code != CURLE_OK;
-  result.outcome = is_dead ? Outcome::unreachable : outcome_of(code, text.data());
+  result.outcome = !is_dead ? outcome_of(code, text.data()) : stop() ? Outcome::stopped : Outcome::unreachable;
   result.detail = to.host + ":" + std::to_string(to.port) + ": " + (is_dead ? hung_up_because : reason_of(to, result.outcome, code, text.data()));
   blame_key(result);
   curl_off_t sent = 0;
@@ -191,7 +175,7 @@ Result Connection::Impl::attempt_target(const Target& to, const Job& job) {
   for (std::size_t tried = 0; tried < pins;) {
     if (!handle) handle.reset(curl_easy_init());
     if (!handle) throw std::bad_alloc();
-    const bool reused = !sockets.empty();
+    const bool reused = guard.is_open();
     if (!reused) read_credentials(to);
     job.order(to);
     result = perform(to);
@@ -270,7 +254,7 @@ SourceOpener source_of(ByteView octets) {
 
 // ---- Connection -------------------------------------------------------------------------------------------------------------------
 
-Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(std::make_unique<Impl>()) {
+Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(std::make_unique<Impl>(std::move(stop))) {
   start_library();
   for (const auto& url : settings.urls) {
     const auto target = parse_target(url);
@@ -280,10 +264,9 @@ Connection::Connection(Settings settings, std::function<bool()> stop) : impl_(st
     impl_->targets.push_back(*target);
   }
   impl_->settings = std::move(settings);
-  impl_->stop = std::move(stop);
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() { close(); }
 
 Result Connection::upload(const std::string& name, std::uint64_t size, const SourceOpener& open) {
   List rename;
@@ -326,6 +309,8 @@ void Connection::close_if_idle() {
 
 void Connection::close() { impl_->close(); }
 
-bool Connection::is_open() const { return impl_->handle && !impl_->sockets.empty(); }
+std::int64_t Connection::stuck_ms() const { return impl_->guard.stuck_ms(); }
+
+bool Connection::is_open() const { return impl_->handle && impl_->guard.is_open(); }
 
 }  // namespace shutterseal::transport

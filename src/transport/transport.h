@@ -60,7 +60,8 @@ struct Result {
 
 class Connection {
  public:
-  // `stop` is asked often (from the transfer loop); true ends a transfer with Outcome::stopped.
+  // `stop` is asked often, from the transfer loop and from the guard's thread; true ends a transfer with Outcome::stopped, at the latest a second later,
+  // whatever a library waits for.
   Connection(Settings settings, std::function<bool()> stop);
   ~Connection();
   // Writes incoming/.NAME.part afresh (never resumes), then renames it to incoming/NAME without overwriting.
@@ -70,6 +71,8 @@ class Connection {
   void close_if_idle();  // to be called now and then
   void close();
   [[nodiscard]] bool is_open() const;
+  // For how long a library has not come back from a line that was hung up; 0 when none is late. From any thread.
+  [[nodiscard]] std::int64_t stuck_ms() const;
 
   struct Impl;
 

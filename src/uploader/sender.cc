@@ -210,6 +210,11 @@ void Sender::let_go(const std::vector<EnvelopeName>& covered) {
   });
 }
 
+bool Sender::is_stuck() const {
+  constexpr std::int64_t kMostMs = 5'000;
+  return connection_.stuck_ms() > kMostMs;
+}
+
 void Sender::settle() {
   if (letting_go_) letting_go_->wait();
   letting_go_.reset();

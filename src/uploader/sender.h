@@ -52,6 +52,7 @@ class Sender {
   [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
   [[nodiscard]] bool has_new_bundle() const { return new_bundle_; }
   [[nodiscard]] std::int64_t awaiting_since() const { return awaiting_since_; }  // monotonic; 0: nothing awaited
+  [[nodiscard]] bool is_stuck() const;  // inside a library that does not return from a line that is gone; from any thread
   void close_if_idle() { connection_.close_if_idle(); }
   void settle();  // until what the last receipt covers is gone; throws what went wrong with it
 

@@ -171,7 +171,21 @@ void Session::send_until_done(bool stay) {
   sender_ended_ = true;
 }
 
+static Error stuck() { return {ErrorKind::temporary, "a library does not come back from a line that was hung up, or from the key that logs in"}; }
+
+// Nothing is sent any more: a new process can do what this one cannot.
+void Session::refuse_to_hang() const {
+  if (sender_.is_stuck()) throw stuck();
+}
+
 Ending Session::finish(std::thread& sending, const std::exception_ptr& failure) {
+  while (!sender_ended_) {
+    if (sender_.is_stuck()) {
+      log_.write(LogLevel::error, stuck().what());
+      leave_without_waiting(stop_ && !failure ? 0 : exit_code(stuck().kind()));
+    }
+    static_cast<void>(::poll(nullptr, 0, kEndPollMs));
+  }
   sending.join();
   if (failure) std::rethrow_exception(failure);
   if (failure_) std::rethrow_exception(failure_);
@@ -192,7 +206,7 @@ Ending Session::run() {
   }
   sealed_all_ = true;
   spool_.wake();
-  while (!sender_ended_) {
+  while (!sender_ended_ && !sender_.is_stuck()) {
     struct pollfd waited {
       stop_signal_.fd(), POLLIN, 0
     };
@@ -221,6 +235,7 @@ void Session::wait_for_pictures() {
   manager_.ready();
   while (!stop_ && !sender_ended_) {
     manager_.alive();
+    refuse_to_hang();
     if (monotonic_ms() >= next_rescan) {
       station_.recover();  // what another process sealed, an alert for one
       next_rescan = monotonic_ms() + kRescanMs;

@@ -48,6 +48,7 @@ class Session {
   void wait_for_pictures();
   void poll_stop();
   void send_until_done(bool stay);
+  void refuse_to_hang() const;
   [[nodiscard]] Ending finish(std::thread& sending, const std::exception_ptr& failure);
 
   const Context& context_;

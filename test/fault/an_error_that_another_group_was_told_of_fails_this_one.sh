@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/namespace.sh
 . "$project/test/lib/namespace.sh"
+[ -n "${IN_NAMESPACE:-}" ] || needs loops
 enter_namespace "$@"
 mkdir "$world/below" "$world/disk"
 # The disk is a sparse image on a file system too small for it: writing back fails where writing did not. No journal: one that fails ends it all.

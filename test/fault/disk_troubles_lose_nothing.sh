@@ -8,6 +8,7 @@
 . "$project/test/lib/namespace.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
+[ -n "${IN_NAMESPACE:-}" ] || needs loops
 enter_namespace "$@"
 
 small_disk() {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A PKCS#11 module in front of the one that REAL_PKCS11 names, which locks as SoftHSM never does: TOKEN_FLAGS are added to the token's flags,
-// TOKEN_LOGIN is what C_Login answers, TOKEN_LOGINS the file that counts its calls, TOKEN_LOOSE makes every key extractable.
+// TOKEN_LOGIN is what C_Login answers, TOKEN_LOGINS the file that counts its calls, TOKEN_LOOSE makes every key extractable, TOKEN_HANGS names a file that
+// each signature waits for.
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -40,6 +42,12 @@ static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_ATT
   return real.C_GenerateKeyPair(session, mechanism, open, open_size, secret, secret_size, open_key, secret_key);
 }
 
+static CK_RV sign(CK_SESSION_HANDLE session, unsigned char* data, CK_ULONG size, unsigned char* signature, CK_ULONG* signature_size) {
+  if (const char* path = std::getenv("TOKEN_HANGS"))
+    while (::access(path, F_OK) != 0) ::usleep(100'000);
+  return real.C_Sign(session, data, size, signature, signature_size);
+}
+
 extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   void* library = dlopen(std::getenv("REAL_PKCS11"), RTLD_NOW | RTLD_LOCAL);
   if (!library) return CKR_GENERAL_ERROR;
@@ -50,6 +58,7 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   ours.C_GetTokenInfo = token_info;
   ours.C_Login = login;
   ours.C_GenerateKeyPair = generate;
+  ours.C_Sign = sign;
   *list = &ours;
   return CKR_OK;
 }
