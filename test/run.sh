@@ -3,6 +3,8 @@
 # usage: run.sh BUILD KIND...   (static, unit, fuzz, e2e, sanitized, reports, lint); from the project's root.
 # Runs everything of those kinds, goes on after a failure, and ends with one line: 'N passed, N failed'.
 set -u
+# shellcheck source=test/lib/needs.sh
+. test/lib/needs.sh
 build=$1
 shift
 passed=0 failed=0
@@ -50,8 +52,7 @@ run_e2e() {
   tail -f --pid=$runner -n +1 "$logs/e2e"
   wait $runner
   count_lines "$logs/e2e"
-  needs_root=$(grep -c '^-- ' "$logs/e2e")
-  [ "$needs_root" -gt 0 ] || needs_root=
+  grep '^-- ' "$logs/e2e" >> "$left_out"
 }
 
 # BUILD/asan: unit tests, the main job once through every program, and lines that die, at which libraries forget memory.
@@ -81,6 +82,21 @@ run_lint() {
   count_lines "$logs/lint"
 }
 
+# What was left out, by what it needs. A need that this machine serves is no reason: a test that could run must not hide behind one.
+report_left_out() {
+  sed 's/.* needs //' "$left_out" | sort -u > "$logs/needs"
+  while read -r need; do
+    count=$(grep -c " needs $need\$" "$left_out")
+    echo "-- $count tests were not run, because they need $(words_of_need "$need")"
+    if has_need "$need"; then
+      echo "not ok left out without a reason: this machine has what they need"
+      failed=$((failed + 1))
+    fi
+  done < "$logs/needs"
+}
+
+left_out=$logs/left-out
+: > "$left_out"
 rm -f "$logs"/sanitizer.*
 for sanitizer in ASAN UBSAN TSAN; do export "${sanitizer}_OPTIONS=log_path=$(realpath "$logs")/sanitizer"; done
 # PBKDF2 frees a million pieces: kept in a quarantine of 256 MiB, the default, they double and triple the time of each program's start.
@@ -98,5 +114,8 @@ for kind; do
   esac
 done
 [ $((passed + failed)) -gt 0 ] || { echo "no test was run"; failed=1; }
-echo "$passed passed, $failed failed${needs_root:+, $needs_root need root and were not run}"
+report_left_out
+left=$(wc -l < "$left_out")
+[ "$left" -gt 0 ] || left=
+echo "$passed passed, $failed failed${left:+, $left need what this machine lacks and were not run}"
 [ $failed -eq 0 ]

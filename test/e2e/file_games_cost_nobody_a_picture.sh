@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fleet.sh
 . "$(dirname "$0")/../lib/fleet.sh"
-[ "$(id -u)" -eq 0 ] || exit 99  # devices
+needs devices
 make_server
 configure 'rescan = 1s' 'quarantine-quota = 2G'
 make_fleet game 1 1 1 5000 "$world/away"

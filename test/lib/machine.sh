@@ -10,8 +10,8 @@ MACHINE_PID='' MACHINE_CGROUP=''
 
 # Runs the calling test again in a mount namespace, so that the overlay is this test's own; call it as: need_machine "$@"
 need_machine() {
-  [ "$(id -u)" -eq 0 ] || exit 99
   [ -z "${IN_NAMESPACE:-}" ] || { mount --make-rprivate /; return 0; }
+  needs machines
   trap - EXIT
   rm -rf "$world"
   IN_NAMESPACE=1 exec unshare -m sh "$0" "$@"

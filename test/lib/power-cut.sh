@@ -216,6 +216,7 @@ power_cuts() {
 power_cuts_on() {
   file_system=$1
   shift
+  [ -n "${IN_NAMESPACE:-}" ] || needs loops
   enter_namespace "$@"
   [ -n "${CUTS:-}" ] || { [ -n "${LONG:-}" ] && CUTS=200 || CUTS=20; }
   power_cuts together $((CUTS / 2))

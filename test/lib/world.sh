@@ -11,6 +11,8 @@ plain=${build%/asan}
 plain=${plain%/tsan}
 PATH=$build/bin:$PATH
 export PATH
+# shellcheck source=test/lib/needs.sh
+. "$project/test/lib/needs.sh"
 # shellcheck source=test/lib/private-sshd.sh
 . "$project/test/lib/private-sshd.sh"
 
@@ -31,7 +33,7 @@ finish() {
   stop_sshd
   if command -v stop_machine > /dev/null; then stop_machine; fi
   if command -v stop_helpers > /dev/null; then stop_helpers; fi
-  if [ $status -ne 0 ]; then
+  if [ $status -ne 0 ] && [ $status -ne 99 ]; then
     for log in "$world"/*.log; do [ ! -s "$log" ] || { echo "== $log"; tail -15 "$log"; }; done
   fi
   # What is mounted below (as root, in a namespace of the test's own) goes first: rm must never walk into it.
