@@ -51,7 +51,8 @@ void Committer::adopt(const server::JudgeOne& judge) {
                                      "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
   // A clock that was set back received after the newest row, but at an earlier time. What waited for longer than the margin is not looked for: its drop
   // waits still, comes to the same name again, and gets its row then.
-  const auto since = newest ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
+  if (!index_.is_whole()) log_.warning(LogLine("index-incomplete").untrusted("missing", context_.paths.index + "-wal"));
+  const auto since = newest && index_.is_whole() ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
   // Kept over a failure: what was committed before it is not adopted a second time. Without an index all evidence is, and is no news.
   const auto note = [&](const server::Adoption& adoption) {
     if (newest && adoption.row && adoption.row->place == ledger::Place::evidence) adopted_.insert_or_assign(adoption.row->digest, *adoption.row);
@@ -61,6 +62,7 @@ void Committer::adopt(const server::JudgeOne& judge) {
     for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
     if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
   }
+  index_.completed();
   server::acquit_all(index_, registry_);
   thefts_.clear();
   broken_ = false;

@@ -2,11 +2,14 @@
 #include "src/ledger/index.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <array>
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/text.h"
 
 namespace shutterseal::ledger {
 
@@ -48,6 +51,7 @@ static constexpr int kFormat = static_cast<int>(kFormats.size());
 struct Index::Impl {
   sqlite3* db = nullptr;
   std::string path;
+  bool is_marked = false, is_whole = true;
   mutable std::vector<std::pair<const char*, sqlite3_stmt*>> prepared;  // by address of the SQL literal
   ~Impl() {
     for (const auto& [sql, statement] : prepared) sqlite3_finalize(statement);
@@ -124,7 +128,7 @@ Statement::Statement(const Index::Impl& impl, const char* sql) : impl_(impl) {
   impl.prepared.emplace_back(sql, statement_);
 }
 
-// ---- opening ------------------------------------------------------------------------------------------------------------------
+// ---- formats ------------------------------------------------------------------------------------------------------------------
 
 static int user_version(const Index::Impl& impl) {
   Statement query(impl, "PRAGMA user_version");
@@ -138,14 +142,135 @@ static void migrate(const Index::Impl& impl) {
   impl.run("COMMIT");
 }
 
+// ---- the mark -----------------------------------------------------------------------------------------------------------------
+//
+// While somebody writes, the newest rows lie in the log (-wal) beside the file, and a copy of the file alone would lack them without a sign. So the file
+// itself says that it is in use, from before the first row until all are in it again; and as long as it does, its log is there and holds something, after
+// any crash, too. The mark is the application_id: "SH", and the low half of the schema's number. What SQLite itself writes out whole while others
+// write (.backup, VACUUM INTO) takes the mark along and has another number, so it is no such copy.
+static constexpr std::uint32_t kMark = 0x53480000, kSchemaHalf = 0xffff;
+static constexpr off_t kLogHeader = 32;
+
+static std::uint32_t big_endian(const std::uint8_t* octets) {
+  return std::uint32_t{octets[0]} << 24 | std::uint32_t{octets[1]} << 16 | std::uint32_t{octets[2]} << 8 | octets[3];
+}
+
+// Of the file alone, whatever its log says (sqlite.org/fileformat.html, section 1.3). By SQLite's own descriptor: closing another one would take its
+// locks away.
+static bool is_marked_in_file(const Index::Impl& impl) {
+  static constexpr std::size_t kSchemaAt = 40, kApplicationAt = 68;
+  sqlite3_file* file = nullptr;
+  impl.check(sqlite3_file_control(impl.db, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file)));
+  std::array<std::uint8_t, 100> header{};
+  const auto code = file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0);
+  if (code == SQLITE_IOERR_SHORT_READ) return false;  // made just now
+  impl.check(code);
+  return big_endian(&header[kApplicationAt]) == (kMark | (big_endian(&header[kSchemaAt]) & kSchemaHalf));
+}
+
+static std::string log_of(const Index::Impl& impl) { return sqlite3_filename_wal(sqlite3_db_filename(impl.db, "main")); }
+
+// An empty one is what a reader leaves beside a copy.
+static bool has_log(const Index::Impl& impl) {
+  struct stat info {};
+  return ::stat(log_of(impl).c_str(), &info) == 0 && info.st_size > kLogHeader;
+}
+
+// Asked twice: who closes takes the mark away before the log, so between two questions it may have happened.
+static bool lacks_its_log(const Index::Impl& impl) {
+  return is_marked_in_file(impl) && !has_log(impl) && is_marked_in_file(impl) && !has_log(impl);
+}
+
+// Whether SQLite removes the log when it closes.
+static void keep_log(const Index::Impl& impl, bool keep) {
+  int value = keep ? 1 : 0;
+  impl.check(sqlite3_file_control(impl.db, "main", SQLITE_FCNTL_PERSIST_WAL, &value));
+}
+
+static void write_mark(const Index::Impl& impl, std::uint32_t mark) {
+  impl.run(("PRAGMA application_id = " + std::to_string(mark)).c_str());
+}
+
+// From the log to the file, waiting for nobody. True: all of it.
+static bool move_log(const Index::Impl& impl) {
+  int in_log = 0, moved = 0;
+  const auto code = sqlite3_wal_checkpoint_v2(impl.db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+  return code == SQLITE_OK && in_log == moved;
+}
+
+static std::uint32_t schema_half(const Index::Impl& impl) {
+  Statement query(impl, "PRAGMA schema_version");
+  return query.step() ? static_cast<std::uint32_t>(query.integer(0)) & kSchemaHalf : 0;
+}
+
+// Written also where it stands already: the log must hold something. A reader that began before us keeps the mark in the log for as long as it reads: it
+// is tried again with the next transaction, and rows do not wait for it; nor for a full disk, which they will meet themselves.
+static void mark(Index::Impl& impl) {
+  if (impl.is_marked) return;
+  impl.run("BEGIN IMMEDIATE");
+  try {
+    keep_log(impl, true);
+    write_mark(impl, kMark | schema_half(impl));
+    impl.run("COMMIT");
+    static_cast<void>(move_log(impl));
+    impl.is_marked = is_marked_in_file(impl);
+  } catch (const Error&) {
+    static_cast<void>(sqlite3_exec(impl.db, "ROLLBACK", nullptr, nullptr, nullptr));
+  }
+}
+
+// All rows first, so that the file without a mark is whole whenever the power goes. Where a reader or a full disk is in the way, mark and log stay.
+static void unmark(const Index::Impl& impl) {
+  if (sqlite3_get_autocommit(impl.db) == 0) impl.run("ROLLBACK");
+  if (!move_log(impl)) return;
+  write_mark(impl, 0);
+  if (move_log(impl) && !is_marked_in_file(impl)) keep_log(impl, false);
+}
+
+// ---- opening and closing --------------------------------------------------------------------------------------------------------
+
+static void open_database(Index::Impl& impl, const std::string& name, int flags) {
+  sqlite3_close(std::exchange(impl.db, nullptr));
+  impl.check(sqlite3_open_v2(name.c_str(), &impl.db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr));
+  impl.check(sqlite3_busy_timeout(impl.db, kBusyMs));
+}
+
+static bool is_on_read_only_medium(const std::string& path) {
+  struct statvfs info {};
+  return ::statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+
+static std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) uri += c == '%' || c == '?' || c == '#' ? "%" + to_hex({reinterpret_cast<const std::uint8_t*>(&c), 1}) : std::string(1, c);
+  return uri + "?immutable=1";
+}
+
+static void open_to_read(Index::Impl& impl) {
+  open_database(impl, impl.path, SQLITE_OPEN_READONLY);
+  if (lacks_its_log(impl))
+    throw Error(ErrorKind::data, "the index '" + impl.path + "' was in use when it was copied, and '" + log_of(impl) +
+                                     "', which holds its newest rows, is not beside it: copy both, or run 'shutterseal index rebuild'");
+  if (!is_on_read_only_medium(impl.path)) return;
+  // There SQLite cannot make what readers share; nor can anybody write.
+  if (has_log(impl)) throw Error(ErrorKind::io, "the index '" + impl.path + "' has a log beside it, on a read-only medium: copy both to where they can be written");
+  open_database(impl, immutable_uri(impl.path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+static void open_to_write(Index::Impl& impl) {
+  open_database(impl, impl.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  impl.is_whole = !lacks_its_log(impl);
+  keep_log(impl, is_marked_in_file(impl));
+  impl.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+  if (user_version(impl) < kFormat) migrate(impl);
+}
+
 Index::Index(const std::string& path, Access access) : impl_(std::make_unique<Impl>()) {
   impl_->path = path;
-  const auto flags = access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  impl_->check(sqlite3_open_v2(path.c_str(), &impl_->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr));
-  impl_->check(sqlite3_busy_timeout(impl_->db, kBusyMs));
   if (access == Access::read_write) {
-    impl_->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    if (user_version(*impl_) < kFormat) migrate(*impl_);
+    open_to_write(*impl_);
+  } else {
+    open_to_read(*impl_);
   }
   const auto version = user_version(*impl_);
   if (version > kFormat)
@@ -154,9 +279,22 @@ Index::Index(const std::string& path, Access access) : impl_(std::make_unique<Im
     throw Error(ErrorKind::temporary, "the index '" + path + "' has the older format " + std::to_string(version) + ": shutterseal-ingestd brings it up to date when it starts");
 }
 
-Index::~Index() = default;
+Index::~Index() {
+  if (!impl_->is_marked) return;
+  try {
+    unmark(*impl_);
+  } catch (const Error&) {
+    // Then it says that it is in use, and its log stays beside it: nothing is lost.
+  }
+}
 
-void Index::begin() { impl_->run("BEGIN IMMEDIATE"); }
+bool Index::is_whole() const { return impl_->is_whole; }
+void Index::completed() { impl_->is_whole = true; }
+
+void Index::begin() {
+  mark(*impl_);
+  impl_->run("BEGIN IMMEDIATE");
+}
 void Index::commit() { impl_->run("COMMIT"); }
 void Index::rollback() noexcept { static_cast<void>(sqlite3_exec(impl_->db, "ROLLBACK", nullptr, nullptr, nullptr)); }
 

@@ -71,9 +71,12 @@ class Links {
 class Index : public Links {
  public:
   // read_write makes a missing file. A newer format number is refused (Error config); an older one is migrated, by read_write alone
-  // (read_only: Error temporary).
+  // (read_only: Error temporary). A copy that was made while others wrote, without the log that belongs to it, is refused by read_only (Error data).
   Index(const std::string& path, Access access);
   ~Index() override;
+  // False: opened for writing without its log, so that rows may be missing, until all of the evidence was looked through.
+  [[nodiscard]] bool is_whole() const;
+  void completed();  // it was
 
   void begin();   // BEGIN IMMEDIATE
   void commit();  // durable when it returns

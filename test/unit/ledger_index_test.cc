@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <memory>
 #include <random>
 
 #include "src/base/error.h"
@@ -183,6 +185,106 @@ TEST_CASE("a damaged index says how to make it again") {
     CHECK(error.kind() == ErrorKind::data);
     CHECK(std::string(error.what()).find("index rebuild") != std::string::npos);
   }
+}
+
+// ---- copies -------------------------------------------------------------------------------------------------------------------
+
+// As a hand would copy it: the file, and perhaps its log.
+static void copy(const std::string& from, const std::string& to) {
+  std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+}
+
+static std::uint64_t count_of(const std::string& path) { return Index(path, Access::read_only).count(); }
+
+static std::string refusal_of(const std::string& path) {
+  try {
+    return "opened, with " + std::to_string(count_of(path)) + " rows";
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::data);
+    return error.what();
+  }
+}
+
+TEST_CASE("a copy of an index in use is whole with its log and refused without, also with an empty one; the log is named") {
+  const Scratch scratch;
+  const auto live = scratch / "i.db", alone = scratch / "alone.db", both = scratch / "both.db";
+  Index index(live, Access::read_write);
+  insert_all(index, {row(1), row(2)});
+  CHECK(count_of(live) == 2);
+  copy(live, alone);
+  copy(live, both);
+  copy(live + "-wal", both + "-wal");
+  CHECK(count_of(both) == 2);
+  CHECK(refusal_of(alone).find(alone + "-wal") != std::string::npos);
+  std::ofstream(alone + "-wal").close();
+  CHECK(refusal_of(alone).find(alone + "-wal") != std::string::npos);
+}
+
+TEST_CASE("a copy of an index that was closed is whole, after any number of openings") {
+  const Scratch scratch;
+  const auto live = scratch / "i.db", alone = scratch / "alone.db";
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    insert_all(*std::make_unique<Index>(live, Access::read_write), {row(i)});
+    copy(live, alone);
+    CHECK(count_of(alone) == i);
+    CHECK_FALSE(std::filesystem::exists(live + "-wal"));
+    CHECK(count_of(live) == i);  // leaves an empty log
+  }
+}
+
+// A process that is killed leaves its files as they are at that moment.
+TEST_CASE("after a crash the index opens with all its rows, for reading and for writing, and a copy without its log still tells") {
+  const Scratch scratch;
+  const auto live = scratch / "i.db", crashed = scratch / "crashed.db", alone = scratch / "alone.db";
+  Index index(live, Access::read_write);
+  insert_all(index, {row(1)});
+  for (const bool again : {false, true}) {
+    copy(live, crashed);
+    copy(live + "-wal", crashed + "-wal");
+    CHECK(count_of(crashed) == (again ? 2 : 1));
+    copy(crashed, alone);
+    CHECK(refusal_of(alone).find("-wal") != std::string::npos);
+    Index revived(crashed, Access::read_write);
+    CHECK(revived.is_whole());
+    CHECK(revived.count() == (again ? 2 : 1));
+    if (!again) insert_all(index, {row(2)});
+  }
+}
+
+TEST_CASE("opened for writing without its log an index says that rows may be missing, until they were looked for") {
+  const Scratch scratch;
+  const auto live = scratch / "i.db", alone = scratch / "alone.db";
+  Index index(live, Access::read_write);
+  insert_all(index, {row(1)});
+  copy(live, alone);
+  {
+    Index partial(alone, Access::read_write);
+    CHECK_FALSE(partial.is_whole());
+    insert_all(partial, {row(1), row(2)});
+    partial.completed();
+    CHECK(partial.is_whole());
+  }
+  CHECK(count_of(alone) == 2);
+  CHECK(Index(alone, Access::read_write).is_whole());
+}
+
+TEST_CASE("while a reader holds an older state the index is written, and closed without losing its mark") {
+  const Scratch scratch;
+  const auto live = scratch / "i.db", alone = scratch / "alone.db";
+  insert_all(*std::make_unique<Index>(live, Access::read_write), {row(1)});
+  const Index reader(live, Access::read_only);
+  std::uint64_t seen = 0;
+  reader.find({}, [&](const Row&) {
+    ++seen;
+    Index index(live, Access::read_write);
+    insert_all(index, {row(2)});
+    CHECK(index.count() == 2);
+  });
+  CHECK(seen == 1);
+  CHECK(count_of(live) == 2);
+  insert_all(*std::make_unique<Index>(live, Access::read_write), {row(3)});
+  copy(live, alone);
+  CHECK(count_of(alone) == 3);
 }
 
 }  // namespace shutterseal::ledger
