@@ -41,6 +41,11 @@ query_check_sees_a_scan() {
   rm -f "$trial"
   printf '%s\n' "$scans" | grep -q 'PRIMARY KEY (camera=?)'
 }
+# One way to speak: what is lost is noticed, and what a stranger had a hand in is made printable.
+standard_output_has_one_door() {
+  ways='fmt::print\((stdout|[^s])|std::cout|[^fn]printf\(|puts\("|putchar'
+  ! grep -rnE "$ways" src --include='*.cc' --include='*.h' | grep -vE 'sftp_probes.cc|stderr'
+}
 every_program_has_a_page() {
   for page in shutterseal.1 shutterseal-upload.1 shutterseal-ingestd.8 shutterseal-upload.conf.5 shutterseal-ingestd.conf.5 shutterseal-envelope.5 pam_shutterseal.8 shutterseal-doctor.1 shutterseal-server.7; do
     [ -s "man/$page" ] || { echo "man/$page is missing"; return 1; }
@@ -122,6 +127,7 @@ check "the query check sees a scan" query_check_sees_a_scan
 check "every source has its licence line" every_source_has_a_licence_line
 check "shellcheck is clean" shellcheck_is_clean
 check "mandoc -Tlint is clean" man_pages_are_clean
+check "programs speak through base/output.h alone" standard_output_has_one_door
 check "every program and file has its page" every_program_has_a_page
 check "fail2ban's filters match their samples" fail2ban_filters_match_their_samples
 check "fail2ban-regex finds as many" fail2ban_regex_agrees

@@ -46,12 +46,13 @@ static int priority_of(LogLevel level) {
 
 void Log::write(LogLevel level, std::string_view line) const {
   if (level > threshold_) return;
+  const auto printable = make_printable(line);
   if (!foreground_) {
-    ::syslog(priority_of(level), "%.*s", static_cast<int>(line.size()), line.data());
+    ::syslog(priority_of(level), "%s", printable.c_str());
     return;
   }
   // One call, so that lines of two threads do not mix.
-  const auto text = std::string(name_) + ": " + std::string(line) + "\n";
+  const auto text = std::string(name_) + ": " + printable + "\n";
   std::fputs(text.c_str(), stderr);
 }
 

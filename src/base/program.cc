@@ -10,7 +10,9 @@
 #include <new>
 
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/secret.h"
+#include "src/base/text.h"
 
 namespace shutterseal {
 
@@ -20,17 +22,20 @@ static constexpr int kUnasked[] = {SIGPIPE, SIGXFSZ, SIGIO};
 
 int run_main(const char* name, const std::function<int()>& body) noexcept {
   try {
+    guard_standard_descriptors();
     harden_process();
     for (const int number : kUnasked) std::signal(number, SIG_IGN);
-    return body();
+    const int status = body();
+    close_output();
+    return status;
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    std::fprintf(stderr, "%s: %s\n", name, make_printable(error.what()).c_str());
     return exit_code(error.kind());
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: out of memory\n", name);
     return EX_OSERR;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: internal error: %s\n", name, error.what());
+    std::fprintf(stderr, "%s: internal error: %s\n", name, make_printable(error.what()).c_str());
     return EX_SOFTWARE;
   } catch (...) {
     std::fprintf(stderr, "%s: internal error\n", name);

@@ -12,7 +12,8 @@
 namespace shutterseal {
 
 // Calls body(); an Error becomes "NAME: MESSAGE" on stderr and its exit code; std::bad_alloc EX_OSERR; anything else EX_SOFTWARE.
-// Ignores signals that nobody asked for (SIGPIPE, SIGXFSZ, SIGIO) and hardens the process first.
+// Ignores signals that nobody asked for (SIGPIPE, SIGXFSZ, SIGIO) and hardens the process first. Ends with EX_IOERR when body() returned and what it said
+// (output.h) is lost.
 [[nodiscard]] int run_main(const char* name, const std::function<int()>& body) noexcept;
 
 // The same for a while in a process that is not ours (sshd under pam_limits, for one, may not let files grow): blocked in this thread, and what came is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/base/text.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -38,19 +39,63 @@ static std::pair<int, std::uint32_t> utf8_shape(unsigned char first) {
   return {0, 0};
 }
 
+// One character at the beginning of `text`; of length 0 where that is no UTF-8.
+struct Utf8Character {
+  std::size_t length = 0;
+  std::uint32_t point = 0;
+};
+
+static Utf8Character first_character(std::string_view text) noexcept {
+  const auto first = static_cast<unsigned char>(text[0]);
+  const auto [length, smallest] = utf8_shape(first);
+  if (length == 0 || text.size() < static_cast<std::size_t>(length)) return {};
+  std::uint32_t point = length == 1 ? first : first & (0xffu >> (length + 1));
+  for (int i = 1; i < length; ++i) {
+    const auto next = static_cast<unsigned char>(text[static_cast<std::size_t>(i)]);
+    if ((next & 0xc0) != 0x80) return {};
+    point = point << 6 | (next & 0x3f);
+  }
+  if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return {};
+  return {static_cast<std::size_t>(length), point};
+}
+
 bool is_utf8(std::string_view text) noexcept {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto first = static_cast<unsigned char>(text[at]);
-    const auto [length, smallest] = utf8_shape(first);
-    if (length == 0 || text.size() - at < static_cast<std::size_t>(length)) return false;
-    std::uint32_t point = length == 1 ? first : first & (0xffu >> (length + 1));
-    for (int i = 1; i < length; ++i) {
-      const auto next = static_cast<unsigned char>(text[at + static_cast<std::size_t>(i)]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
-    at += static_cast<std::size_t>(length);
+  while (!text.empty()) {
+    const auto length = first_character(text).length;
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// C0, DEL and C1; soft hyphen, Arabic letter mark, Mongolian vowel separator, zero widths and marks of direction, separators of lines, embeddings and
+// overrides, isolates and their like, byte order mark, interlinear annotation, tags.
+static bool is_seen(std::uint32_t point) noexcept {
+  static constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 11> kUnseen{{{0x00, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e},
+      {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}}};
+  return std::none_of(kUnseen.begin(), kUnseen.end(), [point](const auto& range) { return point >= range.first && point <= range.second; });
+}
+
+std::string make_printable(std::string_view text, Lines lines) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto [length, point] = first_character(text);
+    const auto octets = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length != 0 && (is_seen(point) || (point == '\n' && lines == Lines::kept)))
+      out += octets;
+    else
+      for (const char c : octets) out += {'\\', 'x', kHexDigits[static_cast<unsigned char>(c) >> 4], kHexDigits[c & 15]};
+    text.remove_prefix(octets.size());
+  }
+  return out;
+}
+
+bool is_plain_text(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto [length, point] = first_character(text);
+    if (length == 0 || (!is_seen(point) && point != '\n' && point != '\r' && point != '\t')) return false;
+    text.remove_prefix(length);
   }
   return true;
 }

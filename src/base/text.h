@@ -23,6 +23,14 @@ inline constexpr std::size_t kLongestLogged = 128;
 // The same between double quotes: the form of an untrusted field in a log line.
 [[nodiscard]] std::string quote_untrusted(std::string_view text, std::size_t limit = kLongestLogged);
 
+// For whole lines that a terminal or a log shows, whoever had a hand in them: letters of any script stay, and so do quotes. What moves a cursor, starts a
+// terminal's command, reorders a line or cannot be seen (controls, also those beyond ASCII; bidirectional and invisible formatting; separators of lines), and
+// what is no UTF-8, becomes \xNN.
+enum class Lines { kept, escaped };
+[[nodiscard]] std::string make_printable(std::string_view text, Lines lines = Lines::escaped);
+// UTF-8 without any of these but tabs and ends of lines.
+[[nodiscard]] bool is_plain_text(std::string_view text) noexcept;
+
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;  // RFC 3629: no overlong forms, no surrogates
 [[nodiscard]] std::string to_hex(ByteView bytes);            // lower case
 // Exactly 2 * `size` lower-case digits, else nothing.

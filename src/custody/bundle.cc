@@ -6,6 +6,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -55,7 +56,7 @@ static int sign_command(const config::Arguments& arguments) {
   static_cast<void>(needed(arguments, "authority-key"));
   const Authority authority(arguments, read_certificate(needed(arguments, "authority")));
   commit_file(out, envelope::sign_bundle(as_text(content), *authority.key, authority.certificate), 0644);
-  fmt::print("bundle {} of camera {} is signed; the authority's fingerprint is {}\n", reading.value->serial, reading.value->camera.text(),
+  say("bundle {} of camera {} is signed; the authority's fingerprint is {}\n", reading.value->serial, reading.value->camera.text(),
              authority.certificate.fingerprint.hex());
   return 0;
 }
@@ -69,12 +70,12 @@ static int show_command(const config::Arguments& arguments) {
     if (!authority) throw Error(ErrorKind::data, "'" + escape_untrusted(file, kLongestSubject) + "' is neither a bundle nor a draft of one");
     auto signed_one = envelope::read_bundle(content, *authority);
     if (!signed_one.value) throw Error(ErrorKind::data, "'" + escape_untrusted(file, kLongestSubject) + "': " + signed_one.reason);
-    fmt::print("signed by the authority {}\n", authority->hex());
+    say("signed by the authority {}\n", authority->hex());
     draft.value = std::move(signed_one.value->bundle);
   } else {
-    fmt::print("a draft, not signed\n");
+    say("a draft, not signed\n");
   }
-  fmt::print("{}", envelope::bundle_text(*draft.value));
+  say("{}", envelope::bundle_text(*draft.value));
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -61,9 +62,9 @@ static int list_command(const config::Arguments& arguments) {
     auto json = to_json(camera);
     add_heard(json, heard);
     if (arguments.has("json"))
-      fmt::print("{}\n", report::to_text(json));
+      say("{}\n", report::to_text(json));
     else
-      fmt::print("{:<28} {:<9} enrolled {} uid {}{}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid, heard_text(heard));
+      say("{:<28} {:<9} enrolled {} uid {}{}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid, heard_text(heard));
   }
   return 0;
 }
@@ -79,11 +80,11 @@ static int show_command(const config::Arguments& arguments) {
     json["certificates"].push_back({{"fingerprint", certificate.fingerprint.hex()}, {"not_after", rfc3339(certificate.not_after)}});
   }
   if (arguments.has("json")) {
-    fmt::print("{}\n", report::to_text(json));
+    say("{}\n", report::to_text(json));
     return 0;
   }
   for (const auto& [key, value] : json.items())
-    fmt::print("{}: {}\n", key, value.is_string() ? escape_untrusted(value.get<std::string>(), kLongestSubject) : report::to_text(value));
+    say("{}: {}\n", key, value.is_string() ? escape_untrusted(value.get<std::string>(), kLongestSubject) : report::to_text(value));
   return 0;
 }
 
@@ -98,7 +99,7 @@ static int seen_command(const config::Arguments& arguments) {
   for (const auto& id : registry::Logins(paths_of(arguments).logins).seen_at(*address, now_ms() - *within)) {
     const auto camera = registry.find(id);
     if (!camera || camera->state != registry::State::active) continue;
-    fmt::print("{}\n", id.text());
+    say("{}\n", id.text());
     any = true;
   }
   return any ? 0 : 1;
@@ -120,7 +121,7 @@ static int change_state(const config::Arguments& arguments, registry::State stat
   });
   // A session that was let in before would go on as long as it likes.
   if (state == registry::State::suspended && !is_private_tree(arguments) && !arguments.has("registry")) end_sessions(camera.id);
-  fmt::print("camera {} is {}\n", camera.id.text(), state_name(state));
+  say("camera {} is {}\n", camera.id.text(), state_name(state));
   return 0;
 }
 
@@ -144,7 +145,7 @@ static int set_command(const config::Arguments& arguments) {
     if (arguments.has("services")) one.services = services;
     if (grace) one.grace = *grace;
   });
-  fmt::print("camera {} may log in from {} through {}, {} seconds after its certificate's end at most\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
+  say("camera {} may log in from {} through {}, {} seconds after its certificate's end at most\n", camera.id.text(), camera.networks.empty() ? "anywhere" : registry::networks_text(camera),
              camera.services.empty() ? "any service" : registry::services_text(camera), camera.grace / 1000);
   return 0;
 }
@@ -160,8 +161,13 @@ static int password_command(const config::Arguments& arguments) {
   if (!registry::is_acceptable_password(password.view()))
     throw Error(ErrorKind::data, "a password is 1 to " + std::to_string(registry::kLongestPassword) + " octets of UTF-8 without control characters");
   if (arguments.has("out")) commit_file(arguments.get("out"), as_bytes(password.view()), 0600);
-  registry.set_password(camera.id, registry::hash_password(password));
-  fmt::print("camera {} has a new password\n", camera.id.text());
+  try {
+    registry.set_password(camera.id, registry::hash_password(password));
+  } catch (const Error&) {
+    if (arguments.has("out")) static_cast<void>(::unlink(arguments.get("out").c_str()));  // it opens nothing
+    throw;
+  }
+  say("camera {} has a new password\n", camera.id.text());
   return 0;
 }
 
@@ -192,7 +198,7 @@ static int remove_command(const config::Arguments& arguments) {
   registry.forget_logins(id);
   refuse_waiting_drops(drop, id);  // what came in between the two
   if (exists(drop)) remove_tree(open_dir(parent).get(), id.account());
-  fmt::print("camera {} is removed; its uid {} stays reserved, and its evidence and certificates stay\n", id.text(), camera.uid);
+  say("camera {} is removed; its uid {} stays reserved, and its evidence and certificates stay\n", id.text(), camera.uid);
   return 0;
 }
 
@@ -202,7 +208,7 @@ static unsigned repair_places(const std::vector<Place>& places, bool private_tre
     const auto fault = fault_of(place, private_tree);
     if (fault.empty()) continue;
     put_right(place, private_tree);
-    fmt::print("{}: {}: mended\n", escape_untrusted(place.path, kLongestSubject), fault);
+    say("{}: {}: mended\n", escape_untrusted(place.path, kLongestSubject), fault);
     ++mended;
   }
   return mended;
@@ -215,7 +221,7 @@ static unsigned repair_camera(const ServerPaths& paths, const Owners& owners, co
   const auto camera = enrolled_camera(registry, id);
   const bool lost = !owners.private_tree && !find_account(id.account());
   if (!owners.private_tree) ensure_camera_account(id, camera.uid);
-  if (lost) fmt::print("account {}: was missing: mended\n", id.account());
+  if (lost) say("account {}: was missing: mended\n", id.account());
   mended += lost ? 1 : 0;
   if (is_final(camera.state)) return mended;
   return mended + repair_places(drop_places(paths, owners, id, camera.uid), owners.private_tree);
@@ -232,7 +238,7 @@ static int repair_command(const config::Arguments& arguments) {
   else
     ids = registry.list();
   for (const auto& id : ids) mended += repair_camera(paths, owners, registry, id);
-  fmt::print("{} mended in {} camera{}\n", mended, ids.size(), ids.size() == 1 ? "" : "s");
+  say("{} mended in {} camera{}\n", mended, ids.size(), ids.size() == 1 ? "" : "s");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -54,15 +55,15 @@ static void print_json(const doctor::Findings& findings) {
     report::Json json{{"probe", one.probe}, {"expected", one.expected}, {"found", escape_untrusted(one.found, kLongestSubject)},
                       {"holds", one.standing == Standing::holds}, {"tried", one.standing != Standing::not_tried}};
     if (!one.mend.empty()) json["mend"] = one.mend;
-    fmt::print("{}\n", report::to_text(json));
+    say("{}\n", report::to_text(json));
   }
 }
 
 static void print_table(const doctor::Findings& findings) {
-  fmt::print("{:<30} {:<28} {:<10} {}\n", "PROBE", "EXPECTED", "VERDICT", "FOUND");
+  say("{:<30} {:<28} {:<10} {}\n", "PROBE", "EXPECTED", "VERDICT", "FOUND");
   for (const auto& one : findings) {
-    fmt::print("{:<30} {:<28} {:<10} {}\n", one.probe, escape_untrusted(one.expected), standing_name(one.standing), escape_untrusted(one.found));
-    if (!one.mend.empty()) fmt::print("{:<30} mend: {}\n", "", one.mend);
+    say("{:<30} {:<28} {:<10} {}\n", one.probe, escape_untrusted(one.expected), standing_name(one.standing), escape_untrusted(one.found));
+    if (!one.mend.empty()) say("{:<30} mend: {}\n", "", one.mend);
   }
 }
 
@@ -82,7 +83,7 @@ static int doctor_command(const config::Arguments& arguments) {
     print_json(findings);
   } else {
     print_table(findings);
-    fmt::print("{} hold, {} broken, {} not tried\n", count(findings, Standing::holds), broken, count(findings, Standing::not_tried));
+    say("{} hold, {} broken, {} not tried\n", count(findings, Standing::holds), broken, count(findings, Standing::not_tried));
   }
   return broken == 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/log.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/bundle.h"
 #include "src/custody/commands.h"
@@ -35,7 +36,7 @@ static int sign_command(const config::Arguments& arguments) {
   const Authority authority(arguments, read_certificate(needed(arguments, "authority")));
   const auto certificate = authority.certify(arguments, request);
   commit_file(out, as_bytes(certificate.to_pem()), 0644);
-  fmt::print("camera {}: certificate {} until {}\n", request.camera.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
+  say("camera {}: certificate {} until {}\n", request.camera.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
   return 0;
 }
 
@@ -119,13 +120,14 @@ Enrolment::Checked Enrolment::check(const CameraId& id, envelope::Request reques
   return {std::move(request), std::move(certificate)};
 }
 
-BundleFile Enrolment::admit(const Checked& checked) const {
+BundleFile Enrolment::admit(const Checked& checked, const std::function<void(const BundleFile&)>& hand_out) const {
   const bool private_tree = is_private_tree(arguments_);
   const auto& [request, certificate] = checked;
   registry::Camera camera{.id = request.camera, .enrolled = now_ms(), .bundle_serial = 1, .reason = {}, .revoked_at = {}, .stolen_at = {},
                           .expires = certificate.not_after, .networks = {}, .services = {}};
-  camera.uid = make_drop(paths_, request.camera, private_tree);
   auto content = make_bundle(paths_, camera, certificate, authority_);
+  if (hand_out) hand_out(content);
+  camera.uid = make_drop(paths_, request.camera, private_tree);
   registry_.enrol(camera, key_line(paths_, request, private_tree), certificate.fingerprint.hex(), certificate.to_pem());
   return content;
 }
@@ -159,11 +161,20 @@ static CheckedRow check_row(Enrolment& enrolment, const Row& row) {
   return {row, enrolment.check(row.id, std::move(request), row.certificate)};
 }
 
-// Cut between registry and bundle, 'camera bundle' makes another.
+// Cut in between there is a bundle that lets nobody in, and the same call says that it exists.
 static std::string enrol(const Enrolment& enrolment, const CheckedRow& one) {
-  const auto content = enrolment.admit(one.checked);
-  commit_file(one.row.out, content.octets, 0644);
-  return next_step(content, one.row.out);
+  const auto& out = one.row.out;
+  bool is_out = false;
+  try {
+    const auto content = enrolment.admit(one.checked, [&](const BundleFile& bundle) {
+      commit_file(out, bundle.octets, 0644);
+      is_out = true;
+    });
+    return next_step(content, out);
+  } catch (const Error&) {
+    if (is_out) static_cast<void>(::unlink(out.c_str()));
+    throw;
+  }
 }
 
 static int add_one(const config::Arguments& arguments) {
@@ -172,7 +183,7 @@ static int add_one(const config::Arguments& arguments) {
     throw Error(ErrorKind::usage, "--certificate or --authority-key is needed (see --help)");
   const Row row{camera_id(arguments.operands()[2]), needed(arguments, "request"), arguments.get("certificate"), needed(arguments, "out")};
   Enrolment enrolment(arguments);
-  fmt::print("camera {} is enrolled; {}\n", row.id.text(), enrol(enrolment, check_row(enrolment, row)));
+  say("camera {} is enrolled; {}\n", row.id.text(), enrol(enrolment, check_row(enrolment, row)));
   return 0;
 }
 
@@ -218,7 +229,7 @@ static int add_many(const config::Arguments& arguments) {
     static_cast<void>(enrol(enrolment, one));
     progress.show(++done);
   }
-  fmt::print("{} cameras are enrolled; their bundles are in {}\n", done, escape_untrusted(out, kLongestSubject));
+  say("{} cameras are enrolled; their bundles are in {}\n", done, escape_untrusted(out, kLongestSubject));
   return 0;
 }
 
@@ -241,7 +252,7 @@ static int bundle_command(const config::Arguments& arguments) {
     content = make_bundle(paths, one, server::newest_certificates(registry, id).certified, authority);
   });
   commit_file(out, content.octets, 0644);
-  fmt::print("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
+  say("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
   return 0;
 }
 

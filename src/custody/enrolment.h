@@ -2,6 +2,7 @@
 // From a request that was read to a camera of this server: certificate, account, drop directory, registry, bundle.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -34,8 +35,8 @@ class Enrolment {
   };
   // Everything that can be refused is refused here, before anything is made. With `file`, a certificate made elsewhere; else it is made here.
   [[nodiscard]] Checked check(const CameraId& id, envelope::Request request, const std::string& file);
-  // Account, drop directory, registry: cut anywhere before the last, the same call does it again. Gives the bundle.
-  [[nodiscard]] BundleFile admit(const Checked& checked) const;
+  // The bundle, then account, drop directory, registry. `hand_out` has the bundle before anything else is made: where it fails, nobody is enrolled.
+  BundleFile admit(const Checked& checked, const std::function<void(const BundleFile&)>& hand_out = {}) const;
   // Of a camera that is enrolled already, by a higher serial.
   [[nodiscard]] BundleFile bundle_again(const CameraId& id) const;
 

@@ -8,6 +8,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -38,7 +39,7 @@ static void print_row(const ledger::Row& row, const server::Weighed& weighed, co
   const auto proof = weighed.proof.text();
   const auto* kind = row.kind == envelope::Kind::image ? "image" : "event";
   if (!json) {
-    fmt::print("{} {:<8} {} {:<8} {:>9} {}{}{}{}{}\n", rfc3339_ms(row.sealed_at), row.camera.text(), kind, verdict_name(weighed.verdict), row.size, path,
+    say("{} {:<8} {} {:<8} {:>9} {}{}{}{}{}\n", rfc3339_ms(row.sealed_at), row.camera.text(), kind, verdict_name(weighed.verdict), row.size, path,
                proof.empty() ? "" : " proof=", proof, row.note.empty() ? "" : " ", row.note.empty() ? "" : quote_untrusted(row.note, envelope::kLongestNote));
     return;
   }
@@ -47,7 +48,7 @@ static void print_row(const ledger::Row& row, const server::Weighed& weighed, co
                       {"sha256", row.digest.hex()}, {"size", row.size}, {"file", path}};
   if (!proof.empty()) object["proof"] = proof;
   if (!row.note.empty()) object["note"] = row.note;
-  fmt::print("{}\n", report::to_text(object));
+  say("{}\n", report::to_text(object));
 }
 
 static int find_command(const config::Arguments& arguments) {
@@ -58,7 +59,10 @@ static int find_command(const config::Arguments& arguments) {
   const ledger::Index index(paths.index, ledger::Access::read_only);
   const auto registry = registry_of(arguments);
   server::Thefts thefts(registry, [&index] { return &index; });
-  index.find(query, [&](const ledger::Row& row) { print_row(row, server::weigh(thefts.of(row.camera), ledger::link_of(row), row.verdict), paths, json); });
+  index.find(query, [&](const ledger::Row& row) {
+    print_row(row, server::weigh(thefts.of(row.camera), ledger::link_of(row), row.verdict), paths, json);
+    stop_if_unheard();
+  });
   return 0;
 }
 
@@ -108,7 +112,7 @@ static int rebuild_command(const config::Arguments& arguments) {
   if (::rename(fresh.c_str(), paths.index.c_str()) != 0) throw_errno("cannot replace", paths.index);
   sync_dir(open_dir(paths.state_dir).get(), paths.state_dir);
   for (const auto& name : adoption.left_out) fmt::print(stderr, "{}: left out: {}\n", kProgram, escape_untrusted(name, kLongestSubject));
-  fmt::print("{} envelopes indexed, {} left out\n", adoption.adopted, adoption.left_out.size());
+  say("{} envelopes indexed, {} left out\n", adoption.adopted, adoption.left_out.size());
   return adoption.left_out.empty() ? 0 : 1;
 }
 

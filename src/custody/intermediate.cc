@@ -9,6 +9,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/authority.h"
 #include "src/custody/commands.h"
@@ -43,7 +44,7 @@ static int new_command(const config::Arguments& arguments) {
   const auto now = now_ms();
   const auto request = envelope::issue_certificate({envelope::Role::receipt, kName, key.public_point(), now - kDay, now + 365 * kDay}, key, nullptr);
   commit_file(out, as_bytes(request.to_pem()), 0644);
-  fmt::print("the key is {}; next, on the authority's host: shutterseal intermediate sign {} --authority-key KEY --authority CERT --out CERT\n",
+  say("the key is {}; next, on the authority's host: shutterseal intermediate sign {} --authority-key KEY --authority CERT --out CERT\n",
              paths.intermediate_key, escape_untrusted(out, kLongestSubject));
   return 0;
 }
@@ -62,7 +63,7 @@ static int sign_command(const config::Arguments& arguments) {
   const auto end = std::min(now + static_cast<TimeMs>(*life) * kDay, authority.certificate.not_after);
   const auto certificate = envelope::issue_certificate({envelope::Role::intermediate, kName, request.point, now - kDay, end}, *authority.key, &authority.certificate);
   commit_file(out, as_bytes(certificate.to_pem()), 0644);
-  fmt::print("intermediate {} until {}; next, on the server: shutterseal intermediate install {}\n", certificate.fingerprint.hex(), rfc3339(certificate.not_after),
+  say("intermediate {} until {}; next, on the server: shutterseal intermediate install {}\n", certificate.fingerprint.hex(), rfc3339(certificate.not_after),
              escape_untrusted(out, kLongestSubject));
   return 0;
 }
@@ -76,7 +77,7 @@ static int install_command(const config::Arguments& arguments) {
   const auto key = envelope::PrivateKey::from_pem(read_guarded_file(paths.intermediate_key, kLargestPem, Secrecy::secret), Secret(), paths.intermediate_key);
   if (key.public_point() != certificate.point) refuse("is not for the key in '" + paths.intermediate_key + "'");
   replace_file(paths.intermediate, as_bytes(certificate.to_pem()), 0644);
-  fmt::print("the intermediate is installed until {}; next: systemctl enable --now shutterseal-renew.timer\n", rfc3339(certificate.not_after));
+  say("the intermediate is installed until {}; next: systemctl enable --now shutterseal-renew.timer\n", rfc3339(certificate.not_after));
   return 0;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // camera invite, withdraw: who may enrol by one line.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -54,6 +56,43 @@ static envelope::Invitation template_of(const ServerPaths& paths, const CameraId
   return invitation;
 }
 
+struct Invites {
+  std::vector<Invited> records;
+  std::string lines;  // the only copy of the tokens
+};
+
+static Invites make_invites(const ServerPaths& paths, const std::vector<CameraId>& ids, std::int64_t life) {
+  auto invitation = template_of(paths, ids.front());
+  const auto until = now_ms() + life;
+  Invites made;
+  for (const auto& id : ids) {
+    invitation.camera = id;
+    invitation.token = envelope::new_token();
+    const auto key = envelope::normal_ssh_public_key(envelope::key_of_token(invitation.token).ssh_public_key(""));
+    made.records.push_back({id, envelope::token_hash(invitation.token), key.value(), until, until, std::nullopt});
+    made.lines += envelope::invitation_line(invitation) + "\n";
+    if (made.lines.size() / made.records.size() > envelope::kLongestInvitation) throw Error(ErrorKind::config, "the URLs of '" + paths.server_conf + "' are too long for a line");
+  }
+  return made;
+}
+
+// A line that nobody can read any more must not take the place of one that somebody has: so it is out before it counts. And before the lock, because
+// its reader may be a pager.
+static void hand_out(const config::Arguments& arguments, const std::string& lines) {
+  if (arguments.has("out")) return commit_file(arguments.get("out"), as_bytes(lines), 0600);
+  put_out(lines);
+  deliver();
+}
+
+static void put_invites(const config::Arguments& arguments, const ServerPaths& paths, const std::vector<Invited>& records) {
+  try {
+    Invitations(paths, is_private_tree(arguments)).put(records);
+  } catch (const Error& error) {
+    if (arguments.has("out")) static_cast<void>(::unlink(arguments.get("out").c_str()));
+    throw Error(error.kind(), std::string(error.what()) + ": nobody is invited" + (arguments.has("out") ? "" : ", and what was printed is worth nothing"));
+  }
+}
+
 static int invite_command(const config::Arguments& arguments) {
   const auto paths = paths_of(arguments);
   const auto ids = invited_cameras(arguments);
@@ -64,22 +103,10 @@ static int invite_command(const config::Arguments& arguments) {
   for (const auto& id : ids)
     if (registry.find(id)) throw Error(ErrorKind::cannot_create, "camera " + id.text() + " is enrolled already");
   if (ids.empty()) return 0;
-  auto invitation = template_of(paths, ids.front());
-  const Invitations invitations(paths, is_private_tree(arguments));
-  const auto until = now_ms() + *life;
-  std::vector<Invited> invited;
-  std::string lines;
-  for (const auto& id : ids) {
-    invitation.camera = id;
-    invitation.token = envelope::new_token();
-    const auto key = envelope::normal_ssh_public_key(envelope::key_of_token(invitation.token).ssh_public_key(""));
-    invited.push_back({id, envelope::token_hash(invitation.token), key.value(), until, until, std::nullopt});
-    lines += envelope::invitation_line(invitation) + "\n";
-    if (lines.size() / invited.size() > envelope::kLongestInvitation) throw Error(ErrorKind::config, "the URLs of '" + paths.server_conf + "' are too long for a line");
-  }
-  invitations.put(invited);
-  if (!arguments.has("out")) fmt::print("{}", lines);
-  else commit_file(arguments.get("out"), as_bytes(lines), 0600);
+  Invitations::make_places(paths, is_private_tree(arguments));  // what it says of a host without a server comes before a line
+  const auto made = make_invites(paths, ids, *life);
+  hand_out(arguments, made.lines);
+  put_invites(arguments, paths, made.records);
   return 0;
 }
 
@@ -120,7 +147,7 @@ static int withdraw_command(const config::Arguments& arguments) {
   const bool invited = invitations.withdraw(id);
   if (trouble) throw Error(*trouble);
   if (!invited && state.empty()) throw Error(ErrorKind::unknown, "camera " + id.text() + " is neither invited nor enrolled");
-  fmt::print("the invitation of camera {} is withdrawn{}\n", id.text(), state.empty() ? "" : ", and the camera is " + state);
+  say("the invitation of camera {} is withdrawn{}\n", id.text(), state.empty() ? "" : ", and the camera is " + state);
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/confined.h"
@@ -190,8 +191,8 @@ static Sorted sort_out(std::vector<Arrival> arrivals, const Invitations& invitat
 
 static void list_guests(const config::Arguments& arguments, const std::vector<Guest>& guests) {
   for (const auto& guest : guests) {
-    if (arguments.has("json")) fmt::print("{}\n", report::to_text(report::Json{{"camera", guest.invited.id.text()}, {"arrived", rfc3339(guest.arrival.at)}}));
-    else fmt::print("{:<28} {}\n", guest.invited.id.text(), rfc3339(guest.arrival.at));
+    if (arguments.has("json")) say("{}\n", report::to_text(report::Json{{"camera", guest.invited.id.text()}, {"arrived", rfc3339(guest.arrival.at)}}));
+    else say("{:<28} {}\n", guest.invited.id.text(), rfc3339(guest.arrival.at));
   }
 }
 

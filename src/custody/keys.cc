@@ -9,6 +9,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -27,6 +28,24 @@ static envelope::Certificate issue(envelope::Role role, const std::string& name,
   return envelope::issue_certificate({role, name, subject, now - kHour, now + kKeyLife}, issuer_key, issuer);
 }
 
+struct NewFile {
+  std::string name;
+  Bytes content;
+  mode_t mode;
+};
+
+static Bytes bytes_of(const std::string& text) { return Bytes(text.begin(), text.end()); }
+
+// All or none: a directory with half of them can neither be used nor be made again.
+static void commit_keys(const std::string& path, const std::vector<NewFile>& files) {
+  const auto dir = open_dir(path);
+  CommitGroup group;
+  for (const auto& file : files) group.add(dir.get(), file.name, {file.content}, file.mode, path + "/" + file.name);
+  const auto linked = group.commit();
+  if (std::any_of(linked.begin(), linked.end(), [](Linked one) { return one != Linked::created; }))
+    throw Error(ErrorKind::cannot_create, "somebody else makes keys in '" + escape_untrusted(path, kLongestSubject) + "'");
+}
+
 static void make_keys(const std::string& dir, const config::Arguments& arguments) {
   for (const auto* file : {"authority.key", "authority.pem", "custodian.key", "custodian.pem"}) refuse_existing(dir + "/" + file);
   const auto passphrase = obtain_secret(arguments.get("passphrase-file"), "shutterseal-passphrase", "passphrase for both keys", true);
@@ -35,17 +54,18 @@ static void make_keys(const std::string& dir, const config::Arguments& arguments
   const auto authority = issue(envelope::Role::authority, "shutterseal authority", authority_key.public_point(), authority_key, nullptr);
   const auto custodian_key = envelope::PrivateKey::generate();
   const auto custodian = issue(envelope::Role::custodian, "shutterseal custodian", custodian_key.public_point(), authority_key, &authority);
-  commit_file(dir + "/authority.key", authority_key.to_pem(passphrase), 0600);
-  commit_file(dir + "/authority.pem", as_bytes(authority.to_pem()), 0644);
-  commit_file(dir + "/custodian.key", custodian_key.to_pem(passphrase), 0600);
-  commit_file(dir + "/custodian.pem", as_bytes(custodian.to_pem()), 0644);
-  fmt::print("authority fingerprint: {}\n", authority.fingerprint.hex());
+  say("authority fingerprint: {}\n", authority.fingerprint.hex());
+  deliver();  // who could not read it has no keys either
+  commit_keys(dir, {{"authority.key", authority_key.to_pem(passphrase), 0600},
+                    {"authority.pem", bytes_of(authority.to_pem()), 0644},
+                    {"custodian.key", custodian_key.to_pem(passphrase), 0600},
+                    {"custodian.pem", bytes_of(custodian.to_pem()), 0644}});
 }
 
 static int keys_command(const config::Arguments& arguments) {
   const auto& dir = arguments.operands()[1];
   make_keys(dir, arguments);
-  fmt::print("authority.key, authority.pem, custodian.key and custodian.pem are in {}\n"
+  say("authority.key, authority.pem, custodian.key and custodian.pem are in {}\n"
              "Keep the keys off every online host, and copies of custodian.key and its passphrase in two places: without them no\n"
              "picture can ever be opened. Compare the fingerprint above when a camera accepts its first bundle.\n",
              escape_untrusted(dir, kLongestSubject));
@@ -142,7 +162,7 @@ static int init_command(const config::Arguments& arguments) {
   make_server(paths, certificates, profile, is_private_tree(arguments));
   if (certificates.custodians.size() == 1)
     fmt::print(stderr, "{}: warning: one custodian alone: who loses that key loses every picture\n", kProgram);
-  fmt::print("the server is in {}; next: shutterseal camera add\n", escape_untrusted(paths.config_dir, kLongestSubject));
+  say("the server is in {}; next: shutterseal camera add\n", escape_untrusted(paths.config_dir, kLongestSubject));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/program.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
@@ -39,19 +40,19 @@ static int check_server(const config::Arguments& arguments, bool print) {
     static_cast<void>(server::camera_signers(registry, id));
   }
   if (!print) return 0;
-  for (const auto& url : profile.urls) fmt::print("url = {}\n", url);
-  for (const auto& pin : profile.host_key_pins) fmt::print("host-key-pin = {}\n", pin);
+  for (const auto& url : profile.urls) say("url = {}\n", url);
+  for (const auto& pin : profile.host_key_pins) say("host-key-pin = {}\n", pin);
   return 0;
 }
 
 static int without_command(int argc, char** argv) {
   const auto arguments = config::parse_arguments(argc, argv, config::common_options());
   if (arguments.has("version")) {
-    fmt::print("{}\n", config::version_text(kProgram));
+    say("{}\n", config::version_text(kProgram));
     return 0;
   }
   if (arguments.has("help")) {
-    fmt::print("{}", overview());
+    say("{}", overview());
     return 0;
   }
   if (!arguments.operands().empty())
@@ -65,7 +66,7 @@ static int run_command(const Command& command, int argc, char** argv) {
   options.insert(options.end(), command.options.begin(), command.options.end());
   const auto arguments = config::parse_arguments(argc, argv, options);
   if (arguments.has("help")) {
-    fmt::print("{}", config::help_text("shutterseal " + command.words + " " + command.synopsis, command.summary, options));
+    say("{}", config::help_text("shutterseal " + command.words + " " + command.synopsis, command.summary, options));
     return 0;
   }
   const auto words = 1 + static_cast<std::size_t>(std::count(command.words.begin(), command.words.end(), ' '));

@@ -7,6 +7,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/examine.h"
@@ -45,7 +46,7 @@ static void print_verdict(const std::string& file, const Examined& one, bool jso
       if (judged.passage.note) object["note"] = *judged.passage.note;
     }
     if (!out.empty()) object["picture"] = out;
-    fmt::print("{}\n", report::to_text(object));
+    say("{}\n", report::to_text(object));
     return;
   }
   std::string line = escape_untrusted(file, kLongestSubject) + ": " + std::string(verdict_name(one.verdict));
@@ -54,7 +55,7 @@ static void print_verdict(const std::string& file, const Examined& one, bool jso
                         judged.passage.sequence, rfc3339_ms(judged.passage.sealed_at));
   if (one.theft) line += theft_text(*one.theft);
   if (!out.empty()) line += " picture=" + quote_untrusted(out, kLongestSubject);
-  fmt::print("{}\n", line);
+  say("{}\n", line);
 }
 
 static std::vector<std::string> files_of(const config::Arguments& arguments) { return {arguments.operands().begin() + 1, arguments.operands().end()}; }
@@ -67,6 +68,7 @@ static int verify_command(const config::Arguments& arguments) {
   for (const auto& file : files) {
     for (const auto& one : examiner.examine(file).envelopes) {
       print_verdict(file, one, arguments.has("json"), "");
+      stop_if_unheard();
       all_good = all_good && is_stored(one.verdict);
     }
   }

@@ -11,6 +11,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/log.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/authority.h"
 #include "src/custody/commands.h"
@@ -175,9 +176,9 @@ static int list_wishes(const config::Arguments& arguments, const std::vector<Wis
   for (const auto& wish : wishes) {
     const auto until = rfc3339(wish.newest.chain[0].not_after);
     if (arguments.has("json"))
-      fmt::print("{}\n", report::to_text(report::Json{{"camera", wish.camera.id.text()}, {"certificate", wish.newest.chain[0].fingerprint.hex()}, {"expires", until}}));
+      say("{}\n", report::to_text(report::Json{{"camera", wish.camera.id.text()}, {"certificate", wish.newest.chain[0].fingerprint.hex()}, {"expires", until}}));
     else
-      fmt::print("{:<28} {}\n", wish.camera.id.text(), until);
+      say("{:<28} {}\n", wish.camera.id.text(), until);
   }
   return 0;
 }
@@ -218,7 +219,7 @@ static int approve_command(const config::Arguments& arguments) {
     const auto certificate = arguments.has("certificate") ? given_certificate(arguments.get("certificate"), wish, authority.certificate) : authority.certify(arguments, request);
     answers.give(id, {certificate});
     wishes.take_away(id);
-    fmt::print("camera {}: certificate {} until {}\n", id.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
+    say("camera {}: certificate {} until {}\n", id.text(), certificate.fingerprint.hex(), rfc3339(certificate.not_after));
   }
   return 0;
 }

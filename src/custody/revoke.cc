@@ -4,6 +4,7 @@
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/accounts.h"
 #include "src/custody/authority.h"
@@ -44,7 +45,7 @@ static int revoke_command(const config::Arguments& arguments) {
     end_sessions(camera.id);
     keep_ending_sessions(camera.id, kLongestLogin);
   }
-  fmt::print("camera {} is revoked ({}); {}\n", camera.id.text(), camera.reason, since_text(camera));
+  say("camera {} is revoked ({}); {}\n", camera.id.text(), camera.reason, since_text(camera));
   return 0;
 }
 
@@ -81,7 +82,7 @@ static int crl_command(const config::Arguments& arguments) {
     if (const auto camera = enrolled_camera(registry, id); camera.state == registry::State::revoked) list_camera(registry, camera, authority, listed);
   const auto now = now_ms();
   commit_file(out, as_bytes(envelope::issue_crl(listed.ours, now, now + static_cast<TimeMs>(*days) * kDay, *authority.key, authority.certificate)), 0644);
-  fmt::print("{} certificates of revoked cameras are in {}\n", listed.ours.size(), escape_untrusted(out, kLongestSubject));
+  say("{} certificates of revoked cameras are in {}\n", listed.ours.size(), escape_untrusted(out, kLongestSubject));
   if (listed.others == 0) return 0;
   fmt::print(stderr, "{}: {} are not, by another issuer: make its list with its key and --authority\n", kProgram, listed.others);
   return 1;

@@ -12,6 +12,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/key_value.h"
+#include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
 #include "src/custody/files.h"
@@ -268,11 +269,11 @@ static int check_command(const config::Arguments& arguments) {
   const auto faults = check_all(paths_of(arguments));
   for (const auto& one : faults) {
     if (arguments.has("json"))
-      fmt::print("{}\n", report::to_text(report::Json{{"subject", one.subject}, {"found", escape_untrusted(one.found, kLongestSubject)}, {"mend", one.mend}}));
+      say("{}\n", report::to_text(report::Json{{"subject", one.subject}, {"found", escape_untrusted(one.found, kLongestSubject)}, {"mend", one.mend}}));
     else
-      fmt::print("{}: {}\n  mend: {}\n", escape_untrusted(one.subject, kLongestSubject), escape_untrusted(one.found, kLongestSubject), escape_untrusted(one.mend, kLongestSubject));
+      say("{}: {}\n  mend: {}\n", escape_untrusted(one.subject, kLongestSubject), escape_untrusted(one.found, kLongestSubject), escape_untrusted(one.mend, kLongestSubject));
   }
-  if (!arguments.has("json")) fmt::print("{} wrong\n", faults.size());
+  if (!arguments.has("json")) say("{} wrong\n", faults.size());
   return faults.empty() ? 0 : 1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/ingestd/alert_runner.h"
 #include "src/ingestd/daemon.h"
 #include "src/ingestd/verify.h"
@@ -61,16 +62,16 @@ static int run(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--verifier") == 0) return verifier_main();
   const auto arguments = config::parse_arguments(argc, argv, options());
   if (arguments.has("help")) {
-    fmt::print("{}", config::help_text("shutterseal-ingestd [OPTION...]", "Verifies what cameras dropped and moves it to evidence.", options()));
+    say("{}", config::help_text("shutterseal-ingestd [OPTION...]", "Verifies what cameras dropped and moves it to evidence.", options()));
     return 0;
   }
   if (arguments.has("version")) {
-    fmt::print("{}\n", config::version_text(kProgram));
+    say("{}\n", config::version_text(kProgram));
     return 0;
   }
   if (!arguments.operands().empty()) throw Error(ErrorKind::usage, "no operand is expected (see --help)");
   const auto context = load_context(arguments);
-  if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
+  if (arguments.has("dump")) say("{}", dump_settings(context));
   if (arguments.has("dump")) return 0;
   if (arguments.has("test")) {
     const Log log(kProgram, true, context.settings.log_level);

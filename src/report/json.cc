@@ -3,6 +3,6 @@
 
 namespace shutterseal::report {
 
-std::string to_text(const Json& value, bool pretty) { return value.dump(pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace); }
+std::string to_text(const Json& value, bool pretty) { return value.dump(pretty ? 2 : -1, ' ', true, Json::error_handler_t::replace); }
 
 }  // namespace shutterseal::report

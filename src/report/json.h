@@ -8,7 +8,8 @@
 namespace shutterseal::report {
 
 using Json = nlohmann::ordered_json;
-// One line (or indented for people); octets that are no UTF-8 become U+FFFD instead of an exception.
+// One line (or indented for people), ASCII alone: what is beyond it becomes \uNNNN, so that nothing in it reaches a terminal as a command. Octets that are no
+// UTF-8 become U+FFFD instead of an exception.
 [[nodiscard]] std::string to_text(const Json& value, bool pretty = false);
 
 }  // namespace shutterseal::report

@@ -8,6 +8,8 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
+#include "src/base/text.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/identity.h"
 
@@ -25,8 +27,8 @@ static Digest parse_fingerprint(std::string text) {
 static void ask_person() {
   if (::isatty(STDIN_FILENO) == 0)
     throw Error(ErrorKind::permission, "nobody is here to compare the authority's fingerprint: give --authority FINGERPRINT");
-  fmt::print("is this the fingerprint that the administrator gave you? type yes: ");
-  std::fflush(stdout);
+  say("is this the fingerprint that the administrator gave you? type yes: ");
+  deliver();
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != "yes") throw Error(ErrorKind::permission, "the authority was not accepted, nothing was changed");
@@ -47,12 +49,13 @@ int accept_command(const config::Arguments& arguments) {
   const auto bytes = read_file(arguments.operands()[1], envelope::kLargestBundle);
   static_cast<void>(load_request(context));
   const auto authority = envelope::bundle_authority(bytes);
-  if (!authority) throw Error(ErrorKind::data, "'" + arguments.operands()[1] + "' is no bundle");
-  fmt::print("authority: {}\n", authority->hex());
+  if (!authority) throw Error(ErrorKind::data, "'" + escape_untrusted(arguments.operands()[1], kLongestSubject) + "' is no bundle");
+  say("authority: {}\n", authority->hex());
+  deliver();  // what somebody compares
   check_authority(arguments, context, *authority);
   const auto lock = FileLock::wait(context.chain_lock);
   const auto serial = install_bundle(context, bytes, *authority);
-  fmt::print("bundle {} is installed; next: {} run\n", serial, kProgram);
+  say("bundle {} is installed; next: {} run\n", serial, kProgram);
   return 0;
 }
 

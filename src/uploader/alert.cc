@@ -13,6 +13,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/program.h"
 #include "src/base/text.h"
 #include "src/base/time.h"
@@ -101,7 +102,7 @@ int alert_command(const config::Arguments& arguments) {
   const auto turn = wait_for_turn(context.state + "/alert.lock");
   if (!turn) throw not_sent(event, "others before it have the line");
   send(event, octets, transport_settings(context, identity, login));
-  fmt::print("sealed as {} of this chain, sent\n", event.name.sequence);
+  say("sealed as {} of this chain, sent\n", event.name.sequence);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/envelope/keys.h"
 #include "src/keystore/keystore.h"
 #include "src/uploader/commands.h"
@@ -74,11 +75,11 @@ int enrol_command(const config::Arguments& arguments) {
   const auto lock = FileLock::wait(context.chain_lock);
   refuse_existing(context);
   make_keys(context, camera, obtain_passphrase(context, true));
-  fmt::print("the keys of camera {0} are at {1} and {2}\n"
+  say("the keys of camera {0} are at {1} and {2}\n"
              "the request is {3}\n",
              camera.text(), context.signing_key.text, context.ssh_key.text, context.request);
-  for (const auto& warning : key_warnings(context)) fmt::print("warning: {}\n", warning);
-  fmt::print("next: take it to the drop server's administrator, who runs\n"
+  for (const auto& warning : key_warnings(context)) say("warning: {}\n", warning);
+  say("next: take it to the drop server's administrator, who runs\n"
              "  shutterseal camera add {0} --request request.pem --authority-key KEY --out bundle.p7m\n"
              "then, here: {1} accept bundle.p7m\n",
              camera.text(), kProgram);

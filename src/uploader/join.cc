@@ -10,6 +10,7 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/output.h"
 #include "src/base/program.h"
 #include "src/base/secret.h"
 #include "src/base/text.h"
@@ -139,11 +140,11 @@ int join_command(const config::Arguments& arguments) {
   refuse_another_camera(context, invitation.camera);
   make_state_dirs(context);
   if (exists(context.bundle)) {
-    fmt::print("camera {} is enrolled already\n", invitation.camera.text());
+    say("camera {} is enrolled already\n", invitation.camera.text());
     return 0;
   }
   const auto serial = join(context, invitation, *wait_ms);
-  fmt::print("camera {} is enrolled, bundle {} is installed; next: {} run\n", invitation.camera.text(), serial, kProgram);
+  say("camera {} is enrolled, bundle {} is installed; next: {} run\n", invitation.camera.text(), serial, kProgram);
   return 0;
 }
 

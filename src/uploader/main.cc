@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "src/base/error.h"
+#include "src/base/output.h"
 #include "src/base/program.h"
 #include "src/base/text.h"
 #include "src/uploader/commands.h"
@@ -40,16 +41,16 @@ static int run(int argc, char** argv) {
   keystore::quiet_libraries();
   const auto arguments = config::parse_arguments(argc, argv, options());
   if (arguments.has("help")) {
-    fmt::print("{}", config::help_text("shutterseal-upload COMMAND [OPTION...]", kSummary, options()));
+    say("{}", config::help_text("shutterseal-upload COMMAND [OPTION...]", kSummary, options()));
     return 0;
   }
   if (arguments.has("version")) {
-    fmt::print("{}\n", config::version_text(kProgram));
+    say("{}\n", config::version_text(kProgram));
     return 0;
   }
   if (arguments.has("test") || arguments.has("dump")) {
     const auto context = load_context(arguments);
-    if (arguments.has("dump")) fmt::print("{}", dump_settings(context));
+    if (arguments.has("dump")) say("{}", dump_settings(context));
     return 0;
   }
   if (arguments.operands().empty()) throw Error(ErrorKind::usage, "a command is needed (see --help)");

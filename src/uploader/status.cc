@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "src/base/file.h"
+#include "src/base/output.h"
+#include "src/base/text.h"
 #include "src/report/json.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/identity.h"
@@ -59,14 +61,14 @@ int status_command(const config::Arguments& arguments) {
   add_spool(json, context);
   add_link(json, context);
   if (arguments.has("json")) {
-    fmt::print("{}\n", report::to_text(json));
+    say("{}\n", report::to_text(json));
     return 0;
   }
   for (const auto& [key, value] : json.items())
-    fmt::print("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : report::to_text(value));
-  if (now_ms() < certificate.not_before) fmt::print("warning: this camera's clock is before its certificate begins: {}\n", rfc3339(certificate.not_before));
-  for (const auto& warning : key_warnings(context)) fmt::print("warning: {}\n", warning);
-  if (identity.bundle.custodians.size() == 1) fmt::print("warning: one custodian alone can open these pictures\n");
+    say("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? make_printable(value.get<std::string>()) : report::to_text(value));
+  if (now_ms() < certificate.not_before) say("warning: this camera's clock is before its certificate begins: {}\n", rfc3339(certificate.not_before));
+  for (const auto& warning : key_warnings(context)) say("warning: {}\n", warning);
+  if (identity.bundle.custodians.size() == 1) say("warning: one custodian alone can open these pictures\n");
   return 0;
 }
 

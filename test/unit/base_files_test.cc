@@ -119,6 +119,13 @@ TEST_CASE("untrusted text cannot forge a line, a field or a terminal escape") {
   CHECK(escape_untrusted("abcdef", 3) == "abc...");
   CHECK(LogLine("refused").field("camera", "101").number("n", 5).untrusted("file", "x\" verdict=accepted").text() ==
         "refused camera=101 n=5 file=\"x\\x22 verdict=accepted\"");
+  CHECK(make_printable("na\u00efve 'x' \"y\"\\") == "na\u00efve 'x' \"y\"\\");
+  CHECK(make_printable("a\nb\x1b[31m\x7f") == "a\\x0ab\\x1b[31m\\x7f");
+  CHECK(make_printable("a\nb\r", Lines::kept) == "a\nb\\x0d");
+  CHECK(make_printable("\u009b1m \u202egpj \u2066 \u200b \ufeff") == "\\xc2\\x9b1m \\xe2\\x80\\xaegpj \\xe2\\x81\\xa6 \\xe2\\x80\\x8b \\xef\\xbb\\xbf");
+  CHECK(make_printable("\xff\xc2") == "\\xff\\xc2");
+  CHECK(is_plain_text("a\tb\r\n\u00e9"));
+  for (const auto* hostile : {"\x1b[2J", "\u009b2J", "\u202e", "\xff", "\x7f"}) CHECK_FALSE(is_plain_text(hostile));
   CHECK(LogLine("trouble").sentence("reason", "cannot \"do\"\n it").text() == "trouble reason=\"cannot 'do'' it\"");
 }
 
