@@ -47,6 +47,7 @@ struct Connection::Impl {
   struct Job {
     std::function<void(const Target&)> order;
     std::function<Result(const Target&, Result)> finish = {};
+    bool may_be_absent = false;  // a fetch's file. An upload whose folder is not there is refused: called absent, it would look like a good contact
   };
   Result attempt(const Job& job);
   Result attempt_target(const Target& to, const Job& job);

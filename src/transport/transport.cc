@@ -180,6 +180,7 @@ Result Connection::Impl::attempt_target(const Target& to, const Job& job) {
     job.order(to);
     result = perform(to);
     if (result.outcome == Outcome::done && job.finish) result = job.finish(to, std::move(result));
+    if (result.outcome == Outcome::absent && !job.may_be_absent) result.outcome = Outcome::server_refused;
     if (result.outcome == Outcome::done || result.outcome == Outcome::absent || result.outcome == Outcome::stopped) return result;
     close();
     if (reused) continue;  // once: the next one has no connection to reuse
@@ -289,18 +290,19 @@ Result Connection::upload(const std::string& name, std::uint64_t size, const Sou
     set(h, CURLOPT_POSTQUOTE, rename.get());
   };
   const auto finish = [&](const Target& to, const Result& sent) { return to.is_ftps() ? impl_->settle_ftps(to, name, size, sent) : sent; };
-  return impl_->attempt({order, finish});
+  return impl_->attempt({.order = order, .finish = finish});
 }
 
 Result Connection::fetch(const std::string& path, std::size_t limit, Bytes& content) {
-  return impl_->attempt({[&](const Target& to) {
+  const auto order = [&](const Target& to) {
     content.clear();
     impl_->transfer = {nullptr, &content, limit, nullptr};
     impl_->prepare(to, path);
     auto* h = impl_->handle.get();
     set(h, CURLOPT_WRITEFUNCTION, take_octets);
     set(h, CURLOPT_WRITEDATA, &impl_->transfer);
-  }});
+  };
+  return impl_->attempt({.order = order, .may_be_absent = true});
 }
 
 void Connection::close_if_idle() {
