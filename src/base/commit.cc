@@ -46,12 +46,14 @@ static dev_t device_of(int fd, const std::string& where) {
 }
 
 UnnamedFile::UnnamedFile(int dir, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where) : fd_(open_unnamed(dir, mode, where)) {
-  for (const auto piece : pieces) {
-    write_all(fd_.get(), piece, where);
-    size_ += piece.size();
-  }
+  for (const auto piece : pieces) append(piece, where);
   // Starts the disk while the next file is still being copied. No promise rests on this call.
   static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+}
+
+void UnnamedFile::append(ByteView piece, const std::string& where) {
+  write_all(fd_.get(), piece, where);
+  size_ += piece.size();
 }
 
 void CommitGroup::add(int dir, const std::string& name, UnnamedFile file, const std::string& where) {

@@ -31,6 +31,7 @@ class UnnamedFile {
  public:
   // In the file system of `dir`, and near it. `where` names the file in errors.
   UnnamedFile(int dir, std::initializer_list<ByteView> pieces, mode_t mode, const std::string& where);
+  void append(ByteView piece, const std::string& where);  // of what is too large to be held in memory
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 

@@ -37,7 +37,7 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       store_(evidence::open_directory_store(context.paths.evidence)),
       void_(evidence::open_directory_store(context.paths.void_dir)),
       index_(context.paths.index, ledger::Access::read_write),
-      quarantine_(context.paths.quarantine, context.settings.quarantine_quota),
+      quarantine_(context.paths.quarantine, {context.settings.quarantine_quota, context.settings.free_least}),
       alarms_(context, registry, log) {}
 
 void Committer::adopt(const server::JudgeOne& judge) {
@@ -288,7 +288,7 @@ static std::string hint(const std::string& name) {
 
 Quarantine::Refused Committer::refuse(const JudgedDrop& judged, Plan& plan) {
   const auto& drop = judged.drop;
-  const auto digest = envelope::sha256(judged.octets);
+  const auto digest = judged.unjudged ? *judged.unjudged : envelope::sha256(judged.octets);
   std::string reason;
   auto first = Verdict::accepted;
   for (const auto& one : judged.envelopes) {
@@ -296,7 +296,8 @@ Quarantine::Refused Committer::refuse(const JudgedDrop& judged, Plan& plan) {
     if (first == Verdict::accepted) first = one.verdict;
     if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
   }
-  index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
+  // The camera did not send what is not its own, and may have the same octets in its spool.
+  if (first != Verdict::not_a_file) index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
   log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.name));
   plan.receipts_for.insert(drop.camera);
   return {&judged, digest, reason};
@@ -320,7 +321,10 @@ void Committer::record(Plan& plan) {
     }
     acquit(plan);
     std::vector<Quarantine::Refused> refused;
-    for (const auto* judged : plan.refused) refused.push_back(refuse(*judged, plan));
+    for (const auto* judged : plan.refused) {
+      const auto one = refuse(*judged, plan);
+      if (!judged->unjudged) refused.push_back(one);
+    }
     quarantine_.keep(refused);
     for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));
     index_.commit();

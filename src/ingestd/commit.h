@@ -44,6 +44,7 @@ class Committer {
   // What commit() will store of it, written beforehand: by any thread.
   [[nodiscard]] std::shared_ptr<evidence::Draft> draft(const CameraId& camera, TimeMs received_at, ByteView content) { return store_->draft(camera, received_at, content); }
   Alarms& alarms() { return alarms_; }
+  Quarantine& quarantine() { return quarantine_; }
   [[nodiscard]] std::uint64_t free_space() const { return store_->free_space(); }
 
  private:
@@ -84,7 +85,7 @@ class Committer {
   std::vector<Plan*> desk_;  // of groups whose receipts nobody writes yet, in the order of the books
   bool is_handing_out_ = false;
   std::condition_variable moved_;
-  Quarantine quarantine_;  // of the group whose turn it is
+  Quarantine quarantine_;
   Alarms alarms_;
   std::vector<ledger::Row> stored_;  // of the group whose turn it is
   std::map<Digest, ledger::Row> adopted_;  // and not told to the alarms yet

@@ -24,9 +24,8 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, 
       log_(log),
       stop_signal_(stop_signal),
       registry_(context.paths.cameras),
-      things_(context.paths.quarantine, context.settings.quarantine_quota),
       committer_(context, registry_, log),
-      intake_(context, registry_, things_, log),
+      intake_(context, registry_, committer_.quarantine(), log),
       watch_(context, registry_, log),
       pipeline_(context, registry_, adopted(committer_, context, log), log, patience, [this] { return must_stop(); }) {}
 

@@ -31,7 +31,6 @@ class Daemon {
   StopSignal& stop_signal_;
   ServiceManager manager_;
   registry::Registry registry_;
-  Quarantine things_;
   Committer committer_;
   Intake intake_;
   Watch watch_;

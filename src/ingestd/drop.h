@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,16 +19,25 @@
 
 namespace shutterseal::ingestd {
 
+// Refused before anybody judges it: too large to be, or another's. It is read for its digest alone, and never held in memory.
+struct Unjudged {
+  Verdict verdict = Verdict::too_large;
+  std::string why;  // one line for people
+  std::uint64_t size = 0;
+  TimeMs changed_at = 0;  // by the kernel's clock
+};
+
 struct Drop {
   CameraId camera;
   std::string name;
   TimeMs received_at = 0;  // when it was taken in
   dev_t device = 0;  // with inode: which file was judged, should the name mean another one by now
   ino_t inode = 0;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // that it will take in memory
   Fd file;                     // closed when its octets were read
   bool is_for_keeping = false; // in memory until the commit: its camera is revoked, and where it goes is decided there
   TimeMs unchanged_since = kLatestTime;  // by the kernel's clock, once its octets were read: the server had them then
+  std::optional<Unjudged> unjudged = {};
 
   // So no time that the daemon was away counts, and a second try gives the same.
   [[nodiscard]] TimeMs had_since() const noexcept { return std::min(received_at, unchanged_since); }
@@ -40,6 +50,7 @@ struct JudgedDrop {
   // What was judged, as one or the other: a draft an envelope, in order; or all octets, where not all of them are to be stored.
   std::vector<std::shared_ptr<evidence::Draft>> drafts;
   Bytes octets;
+  std::optional<Digest> unjudged = {};  // of a drop that was refused so, and is in quarantine
 };
 
 }  // namespace shutterseal::ingestd

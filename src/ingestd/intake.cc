@@ -18,6 +18,8 @@ namespace shutterseal::ingestd {
 static constexpr std::size_t kPage = 1024;
 static constexpr std::size_t kMostComplaints = 10'000;
 static constexpr const char* kCannotRemove = "cannot-remove";
+static constexpr const char* kCannotTake = "cannot-take";
+static constexpr std::int64_t kMinute = 60'000;
 static constexpr auto kSecondLook = std::chrono::milliseconds(20);
 
 std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
@@ -34,10 +36,13 @@ static bool belongs_to_drop(int dir, const std::string& name, const struct stat&
   return !drop_name.starts_with('.') && ::fstatat(dir, drop_name.c_str(), &drop, AT_SYMLINK_NOFOLLOW) == 0 && drop.st_ino == info.st_ino && drop.st_dev == info.st_dev;
 }
 
-static void remove_if_old(int dir, const std::string& name, std::int64_t age) {
+void Intake::remove_if_old(const Turn& turn, const std::string& name) {
+  const int dir = turn.incoming.get();
   struct stat info {};
-  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) || now_ms() - mtime_ms(info) <= age) return;
-  if (!belongs_to_drop(dir, name, info)) unlink_at(dir, name);
+  if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return;
+  if (now_ms() - mtime_ms(info) <= context_.settings.part_age_ms || belongs_to_drop(dir, name, info)) return;
+  // One that cannot be removed keeps nothing else waiting.
+  if (::unlinkat(dir, name.c_str(), 0) != 0 && errno != ENOENT) complain_once(turn.camera.id, name, kCannotRemove);
 }
 
 std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
@@ -59,7 +64,7 @@ std::vector<std::string> Intake::names(const Turn& turn) {
     if (!name.starts_with('.')) {
       found.push_back(std::move(name));
     } else {
-      remove_if_old(dir.get(), name, context_.settings.part_age_ms);  // never finished, never judged, and the camera still has what was cut
+      remove_if_old(turn, name);  // never finished, never judged, and the camera still has what was cut
     }
   }
   // An alarm says so in its name: a hint, by which a camera can overtake nobody but itself.
@@ -104,19 +109,22 @@ static void wait_for_rename(const struct stat& info) {
   if (info.st_nlink >= 2) std::this_thread::sleep_for(kSecondLook);
 }
 
-bool Intake::may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info) {
-  const auto refuse = [&](Verdict verdict, const std::string& why) {
-    refuse_thing(camera.id, dir, name, info, verdict, why);
-    return false;
-  };
-  if (info.st_uid != camera.uid) return refuse(Verdict::not_a_file, "belongs to uid " + std::to_string(info.st_uid));
-  if (static_cast<std::uint64_t>(info.st_size) > context_.settings.drop_limit)
-    return refuse(Verdict::too_large, std::to_string(info.st_size) + " octets");
-  wait_for_rename(info);
+std::optional<Unjudged> Intake::look_at(const registry::Camera& camera, const struct stat& info) const {
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (info.st_uid != camera.uid) return Unjudged{Verdict::not_a_file, "belongs to uid " + std::to_string(info.st_uid), size, change_ms(info)};
+  if (size > context_.settings.drop_limit) return Unjudged{Verdict::too_large, std::to_string(size) + " octets", size, change_ms(info)};
+  return std::nullopt;
+}
+
+bool Intake::may_read(const CameraId& camera, std::uint64_t octets) {
+  auto& read = read_[camera];
+  if (monotonic_ms() - read.since > kMinute) read = {monotonic_ms(), 0};
+  if (read.octets + octets > kMostDigested) return false;
+  read.octets += octets;
   return true;
 }
 
-std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
+std::optional<Drop> Intake::open(const Turn& turn, const std::string& name) {
   const auto& id = turn.camera.id;
   const auto& dir = turn.incoming;
   auto file = open_hostile(dir.get(), name);
@@ -126,18 +134,35 @@ std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
     return std::nullopt;
   }
   if (file.problem == HostileProblem::not_regular) {
-    refuse_thing(id, dir.get(), name, file.info, Verdict::not_a_file, "mode " + std::to_string(file.info.st_mode & S_IFMT));
+    refuse_thing(id, dir.get(), name, file.info, Verdict::not_a_file, "no file");
     return std::nullopt;
   }
-  if (!may_take(turn.camera, dir.get(), name, file.info)) return std::nullopt;
-  return Drop{id,
-              name,
-              now_ms(),
-              file.info.st_dev,
-              file.info.st_ino,
-              static_cast<std::uint64_t>(file.info.st_size),
-              std::move(file.fd),
-              turn.camera.state == registry::State::revoked};
+  auto unjudged = look_at(turn.camera, file.info);
+  if (unjudged && unjudged->size > kMostDigested) {
+    refuse_thing(id, dir.get(), name, file.info, unjudged->verdict, unjudged->why);
+    return std::nullopt;
+  }
+  if (unjudged && !may_read(id, unjudged->size)) {
+    complain_once(id, name, "slowed");
+    return std::nullopt;
+  }
+  wait_for_rename(file.info);
+  const auto in_memory = unjudged ? 0 : static_cast<std::uint64_t>(file.info.st_size);
+  Drop drop{id, name, now_ms(), file.info.st_dev, file.info.st_ino, in_memory, std::move(file.fd), turn.camera.state == registry::State::revoked};
+  drop.unjudged = std::move(unjudged);
+  return drop;
+}
+
+// One that cannot be taken, nor put aside, keeps no other waiting.
+std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
+  try {
+    return open(turn, name);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::system) throw;  // no descriptor left
+    if (!has_complained(turn.camera.id, name, kCannotTake)) log_.error(LogLine("trouble").field("camera", turn.camera.id.text()).sentence("reason", error.what()));
+    complain_once(turn.camera.id, name, kCannotTake);
+    return std::nullopt;
+  }
 }
 
 }  // namespace shutterseal::ingestd

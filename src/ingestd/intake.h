@@ -37,7 +37,11 @@ class Intake {
   void complain_once(const CameraId& camera, const std::string& name, const char* why);
 
  private:
-  [[nodiscard]] bool may_take(const registry::Camera& camera, int dir, const std::string& name, const struct stat& info);
+  [[nodiscard]] std::optional<Drop> open(const Turn& turn, const std::string& name);
+  // Whether it is read at all is decided here, and in which way.
+  [[nodiscard]] std::optional<Unjudged> look_at(const registry::Camera& camera, const struct stat& info) const;
+  [[nodiscard]] bool may_read(const CameraId& camera, std::uint64_t octets);
+  void remove_if_old(const Turn& turn, const std::string& name);
   void refuse_thing(const CameraId& camera, int dir, const std::string& name, const struct stat& info, Verdict verdict, const std::string& why);
   [[nodiscard]] bool has_complained(const CameraId& camera, const std::string& name, const char* why) const;
 
@@ -51,6 +55,12 @@ class Intake {
   };
   std::map<CameraId, Page> pages_;  // of directories larger than one page
   std::set<std::string> complained_;
+  // SECURITY: reading what is refused unjudged costs what sending it, with a hole in it, does not.
+  struct Allowance {
+    std::int64_t since = 0;  // monotonic
+    std::uint64_t octets = 0;
+  };
+  std::map<CameraId, Allowance> read_;  // in the minute that began then
 };
 
 [[nodiscard]] std::string incoming_path(const ServerPaths& paths, const CameraId& camera);

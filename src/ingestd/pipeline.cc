@@ -155,20 +155,35 @@ static TimeMs unchanged_since(const Drop& drop) {
   return change_ms(info);
 }
 
+void Pipeline::leave_changing(const Drop& drop) {
+  const std::lock_guard guard(mutex_);
+  changing_.emplace(drop.camera, drop.name);
+  make_room(drop);
+  forget(drop);
+}
+
+void Pipeline::refuse_unjudged(Drop& drop) {
+  const auto digest = committer_.quarantine().keep_unjudged(drop);
+  if (!digest) return leave_changing(drop);
+  drop.file.reset();
+  envelope::Judged refusal;
+  refusal.verdict = drop.unjudged->verdict;
+  const auto camera = drop.camera;
+  JudgedDrop judged{std::move(drop), {refusal}, {}, {}, {}, digest};
+  const std::lock_guard guard(mutex_);
+  judged_.put(camera, std::move(judged));
+}
+
 // A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
 void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
-    if (!lane.octets.load(drop.file.get(), drop.size)) {
-      const std::lock_guard guard(mutex_);
-      changing_.emplace(drop.camera, drop.name);
-      make_room(drop);
-      return forget(drop);
-    }
+    if (drop.unjudged) return refuse_unjudged(drop);
+    if (!lane.octets.load(drop.file.get(), drop.size)) return leave_changing(drop);
     drop.unchanged_since = unchanged_since(drop);
     drop.file.reset();
     auto signers = lane.cache.of(drop.camera);
     auto envelopes = lane.verifier.judge(lane.octets, drop.camera, signers, custodians_);
-    JudgedDrop judged{std::move(drop), std::move(envelopes), std::move(signers), {}, {}};
+    JudgedDrop judged{std::move(drop), std::move(envelopes), std::move(signers), {}, {}, {}};
     keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
     const auto camera = judged.drop.camera;

@@ -58,6 +58,8 @@ class Pipeline {
   void run_lane();
   struct Lane;
   void judge_one(Drop drop, Lane& lane);
+  void refuse_unjudged(Drop& drop);
+  void leave_changing(const Drop& drop);
   void keep_octets(JudgedDrop& judged, ByteView octets);
   [[nodiscard]] bool may_draft(const JudgedDrop& judged);
   void make_room(const Drop& drop);  // with the mutex held: for others, while this one is still known
