@@ -254,6 +254,37 @@ void move_file(int from_dir, const std::string& from, int to_dir, const std::str
   sync_dir(from_dir, where);
 }
 
+// What cannot be read is not known to be the same. The one that stays must be durable before the other goes.
+static bool is_stored_already(int left_dir, const std::string& left, int right_dir, const std::string& right, const std::string& where) {
+  try {
+    const auto one = open_hostile(left_dir, left), other = open_hostile(right_dir, right);
+    if (one.problem != HostileProblem::none || other.problem != HostileProblem::none) return false;
+    if (!same_content(one.fd.get(), other.fd.get(), static_cast<std::uint64_t>(one.info.st_size), where)) return false;
+    sync_file(other.fd.get(), where);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::string move_file_beside(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where) {
+  constexpr int kMostBeside = 100;
+  for (int number = 1; number <= kMostBeside; ++number) {
+    const auto name = number == 1 ? to : to + "." + std::to_string(number);
+    if (::renameat2(from_dir, from.c_str(), to_dir, name.c_str(), RENAME_NOREPLACE) == 0) {
+      sync_dir(to_dir, where);
+      sync_dir(from_dir, where);
+      return name;
+    }
+    if (errno != EEXIST) throw_errno("cannot move", where);
+    if (!is_stored_already(from_dir, from, to_dir, name, where)) continue;
+    sync_dir(to_dir, where);
+    unlink_at(from_dir, from);
+    return name;
+  }
+  throw_errno("cannot move", where, EEXIST);
+}
+
 void sync_dir(int dir, const std::string& where) { sync_file(dir, where); }
 
 }  // namespace shutterseal

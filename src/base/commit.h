@@ -88,6 +88,9 @@ void replace_file(int dir, const std::string& name, ByteView content, mode_t mod
 void replace_file(const std::string& path, ByteView content, mode_t mode);
 // rename(2) within one file system, refusing to overwrite, both directories synced: for moving, not for making.
 void move_file(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where);
+// The same where the name may be taken: by the same octets, and the move has succeeded (an earlier try, a copy that somebody put back); by others, and
+// this one is named TO.2, TO.3 … beside them. Gives the name that it has now.
+std::string move_file_beside(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where);
 void sync_dir(int dir, const std::string& where);
 
 }  // namespace shutterseal
