@@ -156,7 +156,10 @@ Result Connection::Impl::perform(const Target& to) {
   const auto code = run(to);
   const auto* hung_up_because = guard.end();
   last_used = monotonic_ms();
-  if (transfer.failure) std::rethrow_exception(std::exchange(transfer.failure, nullptr));
+  if (transfer.failure) {
+    close();  // in the middle of a file, which gets no name: the next transfer must not go on behind it
+    std::rethrow_exception(std::exchange(transfer.failure, nullptr));
+  }
   Result result;
   const bool is_dead = hung_up_because && code != CURLE_OK;
   result.outcome = !is_dead ? outcome_of(code, text.data()) : stop() ? Outcome::stopped : Outcome::unreachable;
