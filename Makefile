@@ -203,7 +203,7 @@ FUZZ_TARGETS := $(patsubst test/fuzz/target/%.cc,%,$(wildcard test/fuzz/target/*
 FUZZ_MAIN = $(call objects,test/fuzz/replay.cc)
 # What reads octets from outside, and no more: a sanitizer's build takes its time.
 FUZZED := $(foreach l,base config envelope registry,$(call sources,$(l))) src/transport/url.cc src/keystore/key_uri.cc src/ingestd/wire.cc src/ingestd/settings.cc \
-  $(patsubst %,src/uploader/%.cc,settings chain receipt spool) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
+  $(patsubst %,src/uploader/%.cc,settings chain envelope_file gaps kept receipt spool state) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
 FUZZ_EXTERNS = $(CRYPTO_LIBS) $(CRYPT_LIBS) $(BOOST_LIBS) $(FMT_LIBS)
 $(BUILD)/lib/libfuzzed.a: $(call objects,$(FUZZED) $(wildcard test/fuzz/lib/*.cc))
 	@mkdir -p $(@D)

@@ -19,6 +19,7 @@
 #include "src/base/time.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/parcel.h"
+#include "src/uploader/state.h"
 #include "src/uploader/station.h"
 
 namespace shutterseal::uploader {
@@ -64,6 +65,25 @@ static std::optional<FileLock> wait_for_turn(const std::string& path) {
   }
 }
 
+struct SealedEvent {
+  Envelope envelope;
+  Bytes octets;
+};
+
+// What goes out is what the name says, and an alarm does not wait for a bad block: it is sealed once more, and the other is put aside by run or watch.
+static SealedEvent seal(Station& station, const Spool& spool, const std::string& note, const std::string& text) {
+  for (int tried = 0; tried < kTries; ++tried) {
+    auto event = station.seal_event(note, text);
+    try {
+      auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
+      if (envelope::sha256(octets) == event.name.digest) return {event, std::move(octets)};
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::system) throw;
+    }
+  }
+  throw Error(ErrorKind::io, "the event is sealed and cannot be read again: the disk of '" + spool.path() + "' damages what is written to it");
+}
+
 static bool may_be_tried_again(Outcome outcome) { return outcome == Outcome::unreachable || outcome == Outcome::server_refused; }
 
 static Error not_sent(const Envelope& event, const std::string& reason) {
@@ -91,13 +111,13 @@ int alert_command(const config::Arguments& arguments) {
   const auto context = load_context(arguments);
   const auto identity = load_identity(context);
   make_state_dirs(context);
+  mend_chain(context, [](const LogLine& line) { Log(kProgram, true, LogLevel::warning).error(line); });
   const auto passphrase = obtain_passphrase(context, false);
   auto opening = std::async(std::launch::async, [&] { return open_ssh_key(context, passphrase); });
   const auto sealer = make_sealer(context, identity, passphrase);
   Spool spool(context.paths.spool);
   Station station(context, identity, *sealer, nullptr, spool);
-  const auto event = station.seal_event(arguments.operands()[1], text);
-  const auto octets = read_file_at(spool.dir(), event.name.text(), kLargestEnvelope);
+  const auto [event, octets] = seal(station, spool, arguments.operands()[1], text);
   Login login(opening.get(), identity);
   const auto turn = wait_for_turn(context.state + "/alert.lock");
   if (!turn) throw not_sent(event, "others before it have the line");

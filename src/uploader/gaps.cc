@@ -10,6 +10,7 @@
 #include "src/base/file.h"
 #include "src/base/key_value.h"
 #include "src/base/text.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -25,8 +26,9 @@ std::string note_of(const Gap& gap) {
 }
 
 std::string text_of(const Gap& gap) {
-  const auto* what = gap.reason == "refused" ? "the server refused them; they are in spool/refused/ of the camera"
-                                             : "they were sealed, and are neither in the camera's spool nor covered by a receipt";
+  const auto* what = gap.reason == "refused"   ? "the server refused them; they are in spool/refused/ of the camera"
+                     : gap.reason == "damaged" ? "the camera's disk gives no longer what was sealed; what is left of it is in spool/damaged/ of the camera"
+                                               : "they were sealed, and are neither in the camera's spool nor covered by a receipt";
   return fmt::format("{} envelopes of chain {}, {} to {}: {}", gap.last - gap.first + 1, gap.chain.hex(), gap.first, gap.last, what);
 }
 
@@ -55,10 +57,11 @@ std::vector<Gap> find_vanished(const ChainState& state, const std::vector<Envelo
   return gaps;
 }
 
-std::vector<Gap> join_refused(std::vector<EnvelopeName> refused, const ChainId& present) {
-  std::sort(refused.begin(), refused.end());
+std::vector<Gap> find_put_aside(std::vector<EnvelopeName> names, const std::string& reason, const ChainId& present, const SentRuns& sent) {
+  std::sort(names.begin(), names.end());
   std::vector<Gap> gaps;
-  for (const auto& name : refused) append(gaps, {name.chain, name.sequence, name.sequence, "refused", name.chain != present});
+  for (const auto& name : names)
+    if (!sent.covers(name.chain, name.sequence)) append(gaps, {name.chain, name.sequence, name.sequence, reason, name.chain != present});
   return gaps;
 }
 
@@ -93,7 +96,7 @@ std::vector<Gap> StatedGaps::parse(std::string_view text, const std::string& fil
 }
 
 StatedGaps::StatedGaps(std::string file) : file_(std::move(file)) {
-  if (exists(file_)) stated_ = parse(as_text(read_file(file_, kLargestTextFile)), file_);
+  if (const auto text = read_state_text(file_)) stated_ = parse(*text, file_);
 }
 
 std::vector<Gap> StatedGaps::without(const std::vector<Gap>& gaps) const {
@@ -135,18 +138,13 @@ LossCounter::Counts LossCounter::take(std::int64_t now) {
 std::string note_of_losses(const std::string& reason, std::uint64_t count, TimeMs when) { return fmt::format("gap {} {} {}", count, reason, rfc3339(when)); }
 
 Unsealed::Unsealed(const std::string& dir) : dir_(dir), file_(dir + "/" + kUnsealedFile) {
-  if (!exists(file_)) return;
-  since_ = now_ms();
-  try {
-    const auto content = read_file(file_, kLargestTextFile);
-    for (const auto& entry : parse_key_values(as_text(content), file_)) {
-      const auto number = parse_decimal(entry.value, kLargestInteger).value_or(0);
-      if (entry.key == "since") since_ = static_cast<TimeMs>(number);
-      if (entry.key == "lost") lost_ = number;
-      if (entry.key == "waiting") waiting_.insert(entry.value);
-    }
-  } catch (const Error&) {  // damaged: counted anew
-    waiting_.clear();
+  const auto entries = read_state(file_);
+  if (!entries) return;  // none, or damaged: counted anew
+  since_ = time_of(*entries, "since");
+  if (since_ == 0) since_ = now_ms();
+  for (const auto& entry : *entries) {
+    if (entry.key == "lost") lost_ = parse_decimal(entry.value, kLargestInteger).value_or(0);
+    if (entry.key == "waiting") waiting_.insert(entry.value);
   }
 }
 

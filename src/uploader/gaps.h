@@ -18,7 +18,7 @@ namespace shutterseal::uploader {
 struct Gap {
   ChainId chain;
   std::uint64_t first = 0, last = 0;
-  std::string reason;      // "vanished" or "refused"
+  std::string reason;      // "vanished", "damaged" or "refused"
   bool elsewhere = false;  // not of the chain that says it
   friend bool operator==(const Gap&, const Gap&) = default;
 };
@@ -28,11 +28,11 @@ struct Gap {
 // Sequences of the present chain that are in none of the lists and in no run that was receipted. None when too many runs were receipted to remember
 // them all: what is forgotten must not be called lost.
 [[nodiscard]] std::vector<Gap> find_vanished(const ChainState& state, const std::vector<EnvelopeName>& here, const SentRuns& sent);
-// Of envelopes in refused/, neighbours joined.
-[[nodiscard]] std::vector<Gap> join_refused(std::vector<EnvelopeName> refused, const ChainId& present);
+// Of envelopes in refused/ or damaged/ that no receipt covered all the same, neighbours joined.
+[[nodiscard]] std::vector<Gap> find_put_aside(std::vector<EnvelopeName> names, const std::string& reason, const ChainId& present, const SentRuns& sent);
 
 // state/gaps: what was said already, so that it is said once, and what the server still holds of a run that it lost in part ("held"). A crash between
-// the event and this file says it twice. For the two threads.
+// the event and this file says it twice. An event that is damaged itself is in it as "event": or each statement would cause the next. For the two threads.
 class StatedGaps {
  public:
   explicit StatedGaps(std::string file);

@@ -4,10 +4,7 @@
 #include <algorithm>
 
 #include "src/base/commit.h"
-#include "src/base/error.h"
-#include "src/base/file.h"
-#include "src/base/key_value.h"
-#include "src/base/text.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -30,27 +27,17 @@ bool Heartbeat::is_due(bool nothing_waits) const {
   return (nothing_waits && now - sealed_ >= interval_) || now - beaten_ >= std::max(interval_, kAnnounceMs);
 }
 
-static std::optional<TimeMs> read_time(const std::string& file) {
-  if (!exists(file)) return std::nullopt;
-  try {
-    const auto content = read_file(file, kLargestTextFile);
-    for (const auto& entry : parse_key_values(as_text(content), file))
-      if (entry.key == "at")
-        if (const auto at = parse_decimal(entry.value, kLatestTime)) return static_cast<TimeMs>(*at);
-  } catch (const Error&) {  // damaged: one heartbeat later
-  }
-  return std::nullopt;
-}
 
 // A camera's clock may jump. Into the past: the time in the file has not come yet, and waiting for it could take years.
 bool Heartbeat::is_due_in_run(bool nothing_waits) {
   if (interval_ == 0) return false;
-  const auto last = read_time(file_);
-  if (!last) {
+  const auto entries = read_state(file_);
+  const auto last = entries ? time_of(*entries, "at") : 0;
+  if (last == 0) {  // none, or damaged: one heartbeat later
     beaten_in_run();
     return false;
   }
-  const auto since = now_ms() - *last;
+  const auto since = now_ms() - last;
   return since < 0 || (nothing_waits && since >= interval_) || since >= std::max(interval_, kAnnounceMs);
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/uploader/parcel.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "src/base/error.h"
-#include "src/envelope/keys.h"
+#include "src/base/text.h"
 
 namespace shutterseal::uploader {
 
@@ -17,31 +16,51 @@ static constexpr std::uint64_t kWantedMs = 10'000;
 
 // ---- the octets ---------------------------------------------------------------------------------------------------------------------------
 
+void ParcelReader::fail(const std::string& reason) {
+  damaged_ = parcel_.envelopes[at_].name;
+  throw Error(ErrorKind::io, "cannot read '" + escape_untrusted(spool_.path() + "/" + damaged_->text(), kLongestSubject) + "': " + reason);
+}
+
+void ParcelReader::begin() {
+  const auto& envelope = parcel_.envelopes[at_];
+  auto file = open_hostile(spool_.dir(), envelope.name.text());
+  if (!file.fd) fail(reason_of(file));
+  fd_ = std::move(file.fd);
+  hash_ = envelope::Sha256();
+  left_ = envelope.size;
+}
+
+void ParcelReader::end() {
+  const auto& name = parcel_.envelopes[at_].name;
+  if (hash_.finish() != name.digest) fail(kOtherOctets);
+  // These are the octets that were sealed: what they say of the one before them may be believed when a receipt comes.
+  if (const auto link = link_of_open(fd_.get(), name)) spool_.note_link(name, link->previous);
+  fd_.reset();
+  ++at_;
+}
+
+// Of one envelope, and no more than it had when it was listed.
 std::size_t ParcelReader::read_some(std::span<std::uint8_t> out) {
-  for (;;) {
-    if (!fd_) {
-      if (next_ == parcel_.envelopes.size()) return 0;
-      const auto name = parcel_.envelopes[next_++].text();
-      fd_ = Fd(::openat(spool_.dir(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-      if (!fd_) throw_errno("cannot open", spool_.path() + "/" + name);
-    }
-    const auto got = ::read(fd_.get(), out.data(), out.size());
-    if (got > 0) return static_cast<std::size_t>(got);
-    if (got < 0 && errno != EINTR) throw_errno("cannot read", spool_.path() + "/" + parcel_.envelopes[next_ - 1].text());
-    if (got == 0) fd_.reset();
+  if (!fd_) begin();
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), left_));
+  std::size_t got = 0;
+  while (got < wanted) {
+    const auto size = ::read(fd_.get(), out.data() + got, wanted - got);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == ENOMEM) throw_errno("cannot read", spool_.path());
+    if (size < 0) fail(errno_text(errno));
+    if (size == 0) fail("it is shorter than it was");
+    got += static_cast<std::size_t>(size);
   }
+  hash_.update(ByteView(out).first(got));
+  left_ -= got;
+  if (left_ == 0) end();
+  return got;
 }
 
 std::size_t ParcelReader::read(std::span<std::uint8_t> out) {
   std::size_t filled = 0;
-  while (filled < out.size()) {
-    const auto got = read_some(out.subspan(filled));
-    if (got == 0) break;
-    filled += got;
-  }
-  // A worn SD card: what is sent under this name must be what the name says.
-  if (filled > left_ || (filled < out.size() && filled < left_)) throw Error(ErrorKind::io, "envelopes in '" + spool_.path() + "' changed their size");
-  left_ -= filled;
+  while (filled < out.size() && at_ < parcel_.envelopes.size()) filled += read_some(out.subspan(filled));
   return filled;
 }
 
@@ -59,7 +78,7 @@ Parcel make_parcel(const std::vector<Envelope>& envelopes) {
   SHUTTERSEAL_BUG_UNLESS(!envelopes.empty());
   Parcel parcel;
   for (const auto& one : envelopes) {
-    parcel.envelopes.push_back(one.name);
+    parcel.envelopes.push_back(one);
     parcel.size += one.size;
   }
   parcel.name = std::to_string(envelopes.front().name.sequence) + "-" + std::to_string(envelopes.back().name.sequence) + "-" +

@@ -6,9 +6,8 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
-#include "src/base/key_value.h"
 #include "src/base/paths.h"
-#include "src/base/text.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -25,7 +24,7 @@ std::optional<envelope::Certificate> renewed_certificate(const Context& context,
     auto chain = envelope::Certificate::chain_from_pem(read_guarded_file(context.renewed, envelope::kLargestRenewal, Secrecy::trusted), context.renewed);
     if (chain[0].not_before > certified.not_before && envelope::is_good_renewal(chain, certified, bundle.authority)) return std::move(chain[0]);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::data) throw;
+    if (error.kind() == ErrorKind::system) throw;  // no descriptor, no memory: none of the file's
   }
   return std::nullopt;
 }
@@ -49,11 +48,8 @@ bool install_renewal(const Context& context, const Identity& identity, ByteView 
 // ---- asking ---------------------------------------------------------------------------------------------------------------------------
 
 static TimeMs load_asked_at(const std::string& file) {
-  if (!exists(file)) return 0;
-  const auto content = read_file(file, kLargestTextFile);
-  for (const auto& entry : parse_key_values(as_text(content), file))
-    if (entry.key == "asked-at") return static_cast<TimeMs>(parse_decimal(entry.value, kLargestInteger).value_or(0));
-  return 0;
+  const auto entries = read_state(file);
+  return entries ? time_of(*entries, "asked-at") : 0;
 }
 
 Renewal::Renewal(const Context& context, const Identity& identity, MakeRequest make_request)

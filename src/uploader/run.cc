@@ -7,6 +7,7 @@
 #include "src/base/text.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/session.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -39,6 +40,7 @@ int run_command(const config::Arguments& arguments) {
   if (!lock) return 0;  // watch, or an earlier run, does the work already
   StopSignal stop_signal;
   const Log log(kProgram, true, std::min(context.settings.log_level, LogLevel::warning));
+  mend_state(context, [&log](const LogLine& line) { log.error(line); });
   const auto passphrase = obtain_passphrase(context, false);
   std::size_t rejected = 0;
   for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) {
@@ -59,6 +61,7 @@ int watch_command(const config::Arguments& arguments) {
   if (!lock) throw Error(ErrorKind::temporary, "another run or watch is running with this state directory");
   StopSignal stop_signal;
   const Log log(kProgram, true, context.settings.log_level);
+  mend_state(context, [&log](const LogLine& line) { log.error(line); });
   const auto passphrase = obtain_passphrase(context, false);
   log.info(LogLine("started"));
   for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) ending = Session(context, passphrase, log, stop_signal).watch();

@@ -16,32 +16,8 @@ using transport::Outcome;
 static constexpr std::int64_t kFirstBackoff = 1'000, kLongestBackoff = 300'000;
 static constexpr std::int64_t kFirstLook = 5, kLongestLook = 30'000;  // the receipt: at once, then with growing pauses
 static constexpr std::int64_t kBundleInterval = 3'600'000;
-static constexpr std::size_t kMostParcels = 1024;
+static constexpr std::int64_t kSuspicious = 3'600'000;
 static constexpr std::uint64_t kMostUnanswered = std::uint64_t{32} << 20;  // octets, sent without a look at the receipt
-
-// ---- state/link -------------------------------------------------------------------------------------------------------------------
-
-LinkState load_link_state(const std::string& file) {
-  LinkState state;
-  if (!exists(file)) return state;
-  const auto content = read_file(file, kLargestTextFile);
-  for (const auto& entry : parse_key_values(as_text(content), file)) {
-    const auto number = parse_decimal(entry.value, kLargestInteger);
-    if (entry.key == "error") state.error = entry.value;
-    if (entry.key == "error-at") state.error_at = static_cast<TimeMs>(number.value_or(0));
-    if (entry.key == "contact-at") state.contact_at = static_cast<TimeMs>(number.value_or(0));
-  }
-  return state;
-}
-
-static void save_link_state(const std::string& file, const LinkState& state) {
-  auto text = format_key_value("format", "1");
-  if (!state.error.empty()) text += format_key_value("error", state.error) + format_key_value("error-at", std::to_string(state.error_at));
-  text += format_key_value("contact-at", std::to_string(state.contact_at));
-  replace_file(file, as_bytes(text), 0600);
-}
-
-// ---- Sender -----------------------------------------------------------------------------------------------------------------------
 
 Sender::Sender(const Context& context, const Identity& identity, Login& login, Spool& spool, Hooks hooks)
     : context_(context),
@@ -50,7 +26,7 @@ Sender::Sender(const Context& context, const Identity& identity, Login& login, S
       hooks_(std::move(hooks)),
       connection_(transport_settings(context, identity, login), hooks_.stop),
       renewal_(context, identity, hooks_.make_request),
-      receipts_(load_receipt_state(context.state + "/receipt")),
+      letting_go_(context, identity, spool, hooks_),
       link_(load_link_state(context.state + "/link")),
       pace_(context.settings.parcel_least, context.settings.parcel_most) {}
 
@@ -60,13 +36,19 @@ Sender::Step Sender::step() {
     pause_ms_ = retry_at_ - now;  // a new picture is no reason to try a dead line sooner
     return Step::waiting;
   }
-  const auto due = spool_.due(now, context_.settings.resend_after_ms, pace_.octets(), kMostInParcel);
-  if (!due.empty()) return unanswered_ < kMostUnanswered ? send(due) : look_between();
+  auto due = spool_.due(now, context_.settings.resend_after_ms, pace_.octets(), kMostInParcel);
+  if (is_suspicious(due)) due = whole_ones(due);
+  else if (due.empty()) return without_due(now);
+  if (due.empty()) return Step::sent;  // put aside, all of them: the next ones
+  return unanswered_ < kMostUnanswered ? send(due) : look_between();
+}
+
+Sender::Step Sender::without_due(std::int64_t now) {
   settle();
-  if (spool_.backlog().count == 0) {
+  if (spool_.backlog().count == 0 && !owes_look_) {
     awaiting_since_ = 0;
-    spool_.prune_kept(context_.settings.keep, now_ms());
-    if (!renewal_.is_due(receipts_.time)) return Step::idle;
+    letting_go_.prune_kept();
+    if (!renewal_.is_due(letting_go_.time())) return Step::idle;
     return ask_for_renewal() ? Step::sent : after_failure();
   }
   if (now < next_look_) {
@@ -76,57 +58,139 @@ Sender::Step Sender::step() {
   return look_for_receipt();
 }
 
-// An SD card wears out: the file changes with the error, not with every contact.
 void Sender::note_contact(const transport::Result& result) {
-  const bool good = result.outcome == Outcome::done || result.outcome == Outcome::absent;
   last_ = result;
-  const auto error = good ? std::string() : escape_untrusted(result.detail, kLongestSubject);
-  const bool changed = error != link_.error || link_.contact_at == 0;
-  if (good) {
-    failures_ = 0;
-    link_.contact_at = now_ms();
+  if (result.outcome == Outcome::stopped) return;
+  const bool good = result.outcome == Outcome::done || result.outcome == Outcome::absent;
+  if (good) failures_ = 0;
+  const auto now = now_ms();
+  bool is_changed = uploader::note_contact(link_, good ? std::string() : escape_untrusted(result.detail, kLongestSubject), now);
+  if (is_to_be_said(link_, now)) {
+    hooks_.log(LogLevel::warning, LogLine("no-contact").field("since", rfc3339(link_.down_since)).number("waiting", static_cast<std::int64_t>(spool_.backlog().count))
+                                      .sentence("reason", link_.error));
+    link_.said_at = now;
+    is_changed = true;
   }
-  if (!changed) return;
-  link_.error = error;
-  link_.error_at = now_ms();
-  save_link_state(context_.state + "/link", link_);
+  if (is_changed) save_link();
+}
+
+// What is there for status alone must not stop what sends, and frees the disk.
+void Sender::save_link() {
+  try {
+    save_link_state(context_.state + "/link", link_);
+    is_link_said_ = false;
+  } catch (const Error& error) {
+    if (!std::exchange(is_link_said_, true)) hooks_.log(LogLevel::warning, LogLine("trouble").sentence("reason", error.what()));
+  }
 }
 
 // Full jitter: a thousand cameras that lost the same server must not come back in the same second.
-Sender::Step Sender::after_failure() {
+Sender::Step Sender::pause(int& tries) {
   connection_.close();  // a session that outlived the disk it looks at would fail for ever
-  const auto ceiling = std::min(kLongestBackoff, kFirstBackoff << std::min(failures_, 10));
-  ++failures_;
+  const auto ceiling = std::min(kLongestBackoff, kFirstBackoff << std::min(tries, 10));
+  ++tries;
   pause_ms_ = std::uniform_int_distribution<std::int64_t>(0, ceiling)(random_);
   retry_at_ = monotonic_ms() + pause_ms_;
-  if (last_.outcome != Outcome::stopped) hooks_.log(LogLevel::warning, LogLine("retry").number("in-ms", pause_ms_).sentence("reason", escape_untrusted(last_.detail, kLongestSubject)));
   return Step::waiting;
+}
+
+// A line that is down is what a camera lives with: no warning, but for note_contact()'s once a day.
+Sender::Step Sender::after_failure() {
+  const auto step = pause(failures_);
+  const auto level = last_.outcome == Outcome::unreachable ? LogLevel::info : LogLevel::warning;
+  if (last_.outcome != Outcome::stopped) hooks_.log(level, LogLine("retry").number("in-ms", pause_ms_).sentence("reason", escape_untrusted(last_.detail, kLongestSubject)));
+  return step;
+}
+
+Sender::Step Sender::after_trouble(const Error& error) {
+  if (monotonic_ms() - std::exchange(last_trouble_, monotonic_ms()) > 2 * kLongestBackoff) troubles_ = 0;
+  const auto step = pause(troubles_);
+  hooks_.log(LogLevel::error, LogLine("trouble").number("in-ms", pause_ms_).sentence("reason", error.what()));
+  link_.error = error.what();
+  link_.error_at = now_ms();
+  save_link();
+  return step;
+}
+
+// ---- sending ------------------------------------------------------------------------------------------------------------------------
+
+bool Sender::is_suspicious(const std::vector<Envelope>& due) const {
+  if (due.empty()) return false;
+  return monotonic_ms() < suspicious_until_ || std::any_of(due.begin(), due.end(), [](const Envelope& one) { return one.suspect; });
+}
+
+// Ahead of the line: a thousand damaged ones in a row must not cost a thousand connections.
+std::vector<Envelope> Sender::whole_ones(const std::vector<Envelope>& due) {
+  std::vector<Envelope> whole;
+  for (auto one : due) {
+    const auto examined = spool_.examine(one.name);
+    if (examined.condition == Condition::whole) {
+      one.size = examined.size;
+      whole.push_back(one);
+    } else {
+      put_aside(one, examined);
+    }
+  }
+  return whole;
+}
+
+void Sender::put_aside(const Envelope& envelope, const Examined& examined) {
+  const auto& name = envelope.name;
+  const auto line = [&name](const char* event) {
+    return LogLine(event).field("chain", name.chain.hex().substr(0, 8)).number("seq", static_cast<std::int64_t>(name.sequence)).field("sha256", name.digest.hex());
+  };
+  if (examined.condition == Condition::vanished) {
+    spool_.forget(name);
+    hooks_.log(LogLevel::error, line("vanished"));
+    return hooks_.on_loss();
+  }
+  suspicious_until_ = monotonic_ms() + kSuspicious;
+  has_heard_ = false;
+  owes_look_ = true;
+  if (envelope.event) hooks_.on_explained(name.chain, name.sequence, name.sequence, "event");  // or each statement would cause the next
+  const bool is_moved = spool_.put_aside(name);
+  hooks_.log(LogLevel::error, line("damaged").field("put-aside", is_moved ? "yes" : "no").sentence("reason", examined.reason));
 }
 
 Sender::Step Sender::send(const std::vector<Envelope>& due) {
   const auto parcel = make_parcel(due);
+  std::shared_ptr<ParcelReader> reader;
   const auto open = [&]() -> transport::Source {
-    auto reader = std::make_shared<ParcelReader>(spool_, parcel);
+    reader = std::make_shared<ParcelReader>(spool_, parcel);
     return [reader](std::span<std::uint8_t> out) { return reader->read(out); };
   };
-  const auto result = connection_.upload(parcel.name, parcel.size, open);
+  transport::Result result;
+  try {
+    result = connection_.upload(parcel.name, parcel.size, open);
+  } catch (const Error&) {
+    if (!reader || !reader->damaged()) throw;
+    spool_.suspect(*reader->damaged());  // a loose contact may have been it: the next step reads it again, before the line is opened
+    suspicious_until_ = monotonic_ms() + kSuspicious;
+    return Step::sent;
+  }
   note_contact(result);
   if (result.outcome != Outcome::done) {
     pace_.cut();
     return after_failure();
   }
+  note_sent(parcel, result);
+  return Step::sent;
+}
+
+void Sender::note_sent(const Parcel& parcel, const transport::Result& result) {
   pace_.sent(parcel.size, result.elapsed_ms);
   unanswered_ += parcel.size;
   const auto now = monotonic_ms();
   spool_.mark_sent(parcel.envelopes, now);
-  if (parcel.envelopes.size() > 1 && parcels_.size() < kMostParcels) parcels_[parcel.name] = parcel.envelopes;
+  letting_go_.note_sent(parcel);
   if (awaiting_since_ == 0) awaiting_since_ = now;
   look_pause_ = kFirstLook;
   next_look_ = now;
   hooks_.log(LogLevel::info, LogLine("sent").number("envelopes", static_cast<std::int64_t>(parcel.envelopes.size()))
                                  .number("bytes", static_cast<std::int64_t>(parcel.size)).number("ms", result.elapsed_ms));
-  return Step::sent;
 }
+
+// ---- looking ------------------------------------------------------------------------------------------------------------------------
 
 // A day's backlog may take hours, and a full spool has room again as soon as some of it is receipted.
 Sender::Step Sender::look_between() {
@@ -149,65 +213,13 @@ Sender::Look Sender::fetch_receipt() {
   note_contact(result);
   if (result.outcome != Outcome::done && result.outcome != Outcome::absent) return Look::failed;
   look_for_bundle();
-  if (renewal_.is_due(receipts_.time) && !ask_for_renewal()) return Look::failed;
+  if (renewal_.is_due(letting_go_.time()) && !ask_for_renewal()) return Look::failed;
   settle();
-  if (result.outcome == Outcome::absent || !take_receipt(content)) return Look::nothing;
+  const bool is_news = result.outcome == Outcome::done && letting_go_.take(content);
+  hear();
+  if (!is_news) return Look::nothing;
   awaiting_since_ = spool_.backlog().count == 0 ? 0 : monotonic_ms();
   return Look::news;
-}
-
-// ---- receipts -----------------------------------------------------------------------------------------------------------------------
-
-bool Sender::take_receipt(ByteView bytes) {
-  const auto reading = envelope::read_receipt(bytes, identity_.camera(), identity_.bundle.receipt_pins);
-  if (!reading.value) {
-    hooks_.log(LogLevel::warning, LogLine("receipt-refused").sentence("reason", reading.reason));
-    return false;
-  }
-  if (reading.value->number <= receipts_.number) {
-    if (reading.value->number < receipts_.number)
-      hooks_.log(LogLevel::warning, LogLine("receipt-refused").sentence("reason", "older than one that was seen"));
-    return false;
-  }
-  hooks_.on_receipt(*reading.value);
-  apply(*reading.value);
-  return true;
-}
-
-void Sender::apply(const envelope::Receipt& receipt) {
-  look_for_losses(receipt);
-  const SpoolView view{[this](const EnvelopeName& name) { return spool_.contains(name); },
-                       [this](const EnvelopeName& name) {
-                         const auto link = link_of(spool_.dir(), name);
-                         return link ? std::optional(link->previous) : std::nullopt;
-                       }};
-  std::vector<EnvelopeName> covered;
-  for (const auto& run : receipt.runs)
-    for (const auto& one : covered_by(run, view, receipts_.sent)) {
-      covered.push_back(one.name);
-      if (one.linked) receipts_.sent.add({one.name.chain, one.name.sequence, one.name.sequence, one.name.digest, one.previous});
-    }
-  receipts_.number = receipt.number;
-  receipts_.time = receipt.time;
-  // Oldest first: what a crash leaves ends with the newest, from which the next receipt can be followed downwards. The other way round nothing would
-  // lead to the rest, and it would be sent for ever.
-  std::reverse(covered.begin(), covered.end());
-  let_go(covered);
-  for (const auto& refusal : receipt.refusals) apply_refusal(refusal);
-  std::erase_if(parcels_, [this](const auto& parcel) {
-    return std::none_of(parcel.second.begin(), parcel.second.end(), [this](const EnvelopeName& name) { return spool_.contains(name); });
-  });
-  hooks_.log(LogLevel::info, LogLine("receipt").number("number", static_cast<std::int64_t>(receipt.number))
-                                 .number("covered", static_cast<std::int64_t>(covered.size())));
-}
-
-// Beside the next parcels: an SD card takes its time to sync and to free. Remembered before deleted: a crash between the two deletes the rest the next time.
-void Sender::let_go(const std::vector<EnvelopeName>& covered) {
-  spool_.let_go(covered);
-  letting_go_.emplace(&assistant_, [this, covered, state = receipts_] {
-    save_receipt_state(context_.state + "/receipt", state);
-    spool_.remove(covered, context_.settings.keep);
-  });
 }
 
 bool Sender::is_stuck() const {
@@ -215,40 +227,13 @@ bool Sender::is_stuck() const {
   return connection_.stuck_ms() > kMostMs;
 }
 
-void Sender::settle() {
-  if (letting_go_) letting_go_->wait();
-  letting_go_.reset();
-}
-
-// A server that was restored from a backup no longer holds all that it receipted. It is said once, and what `keep` still has goes out again.
-void Sender::look_for_losses(const envelope::Receipt& receipt) {
-  if (receipt.runs.size() == envelope::kMostRuns) return;  // cut off: what is not said may be held
-  for (const auto& lost : receipts_.sent.take_lost(receipt.runs)) {
-    const auto is_lost = [&](const EnvelopeName& name) {
-      return name.chain == lost.chain && lost.first <= name.sequence && name.sequence <= lost.last && !is_held(receipt.runs, name.chain, name.sequence, name.sequence);
-    };
-    for (const auto& run : receipt.runs)
-      if (run.chain == lost.chain && run.first <= lost.last && run.last >= lost.first)
-        hooks_.on_still_held(run.chain, std::max(run.first, lost.first), std::min(run.last, lost.last));
-    const auto again = spool_.take_back(is_lost);
-    hooks_.log(LogLevel::error, LogLine("server-lost").field("chain", lost.chain.hex().substr(0, 8)).number("first", static_cast<std::int64_t>(lost.first))
-                                    .number("last", static_cast<std::int64_t>(lost.last)).number("sent-again", static_cast<std::int64_t>(again)));
-  }
-}
-
-// A refused parcel of one: that envelope is bad, for this server. Of several: perhaps one of them; each goes alone and is judged alone.
-void Sender::apply_refusal(const envelope::Refusal& refusal) {
-  if (const auto parcel = parcels_.find(refusal.name); parcel != parcels_.end()) {
-    spool_.send_alone(parcel->second);
-    parcels_.erase(parcel);
-    return;
-  }
-  const auto name = spool_.by_digest(refusal.digest);
-  if (!name) return;
-  spool_.refuse(*name);
-  hooks_.on_refused();
-  hooks_.log(LogLevel::error, LogLine("refused-by-server").field("verdict", verdict_name(refusal.verdict)).number("seq", static_cast<std::int64_t>(name->sequence))
-                                  .field("sha256", refusal.digest.hex()));
+// What was put aside may be stored on the server: that it is lost is said when a receipt was looked at.
+void Sender::hear() {
+  if (has_heard_) return;
+  const bool has_damaged = std::exchange(owes_look_, false) || spool_.has_damaged();
+  if (has_damaged) settle();  // whoever looks for gaps reads what the receipt said
+  has_heard_ = true;
+  if (has_damaged) hooks_.on_loss();
 }
 
 // A newer bundle changes servers, keys and custodians without a visit to the pole.

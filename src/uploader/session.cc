@@ -17,6 +17,9 @@ static constexpr int kRetryMs = 1'000;       // for a picture that is being writ
 static constexpr int kEndPollMs = 5;
 static constexpr std::int64_t kGapInterval = 3'600'000, kGapRest = 60'000;  // a look at all folders; the rest when there are too many for once
 static constexpr std::size_t kMostGaps = 16;
+static constexpr const char* kReceiptsLost = "trouble receipt-state lost";
+static constexpr const char* kReceiptsLostText =
+    "what this camera knew of receipts is lost: it lets go of nothing until a receipt covers this event, which nobody could foresee";
 static constexpr std::int64_t kSlice = 200;  // how soon a sleeping thread notices the end
 
 Session::Session(const Context& context, const Secret& passphrase, const Log& log, StopSignal& stop_signal)
@@ -44,7 +47,8 @@ Sender::Hooks Session::hooks() {
             if (station_.is_overtaken(receipt.runs)) station_.start_new_chain();
           },
           [this] { refused_ = true; },
-          [this](const ChainId& chain, std::uint64_t first, std::uint64_t last) { stated_.add({{chain, first, last, "held", false}}); },
+          [this] { lost_ = true; },
+          [this](const ChainId& chain, std::uint64_t first, std::uint64_t last, const std::string& why) { stated_.add({{chain, first, last, why, false}}); },
           [this] { return sealer_->renewal_request(identity_.camera(), identity_.request.ssh_public_key); }};
 }
 
@@ -98,10 +102,12 @@ void Session::seal_all() {
   }
 }
 
-// What was sealed and lost. At start, every hour, and when the server refused something.
+// What was sealed and lost. At start, every hour, and when something was refused or put aside.
 void Session::state_gaps() {
-  if (!refused_.exchange(false) && monotonic_ms() < next_gap_look_) return;
-  auto gaps = stated_.without(station_.find_gaps());
+  if (sender_.letting_go().needs_proof()) sender_.letting_go().prove_by(station_.seal_event(kReceiptsLost, kReceiptsLostText).name);
+  const bool is_asked = refused_.exchange(false) | lost_.exchange(false);
+  if (!is_asked && monotonic_ms() < next_gap_look_) return;
+  auto gaps = stated_.without(station_.find_gaps(sender_.has_heard()));
   next_gap_look_ = monotonic_ms() + (gaps.size() > kMostGaps ? kGapRest : kGapInterval);
   if (gaps.empty()) return;
   gaps.resize(std::min(gaps.size(), kMostGaps));
@@ -136,7 +142,13 @@ void Session::poll_stop() {
 // `stay`: until told to stop. Otherwise until all is sealed, sent and receipted, the line fails, or no receipt comes in time.
 void Session::drain(bool stay) {
   while (!stop_) {
-    const auto step = sender_.step();
+    auto step = Sender::Step::waiting;
+    try {
+      step = sender_.step();
+    } catch (const Error& error) {
+      if (!stay) throw;
+      step = sender_.after_trouble(error);
+    }
     if (sender_.has_new_bundle()) {
       ending_ = Ending::new_bundle;
       return;
@@ -144,7 +156,7 @@ void Session::drain(bool stay) {
     if (step == Sender::Step::sent) continue;
     if (!stay) {
       const bool good = sender_.last_outcome() == transport::Outcome::done || sender_.last_outcome() == transport::Outcome::absent;
-      if (step == Sender::Step::idle && sealed_all_) {
+      if (step == Sender::Step::idle && !lost_ && sealed_all_ && spool_.backlog().count == 0) {
         ending_ = Ending::drained;
         return;
       }
@@ -213,8 +225,25 @@ Ending Session::run() {
     static_cast<void>(::poll(&waited, 1, kEndPollMs));
     poll_stop();
     if (stop_) spool_.wake();
+    if (lost_) state_late_gaps(failure);
   }
   return finish(sending, failure);
+}
+
+// What the sender found out, stated by the same run: it does not end before. Of what the server refused the next run tells: it would refuse that, too.
+void Session::state_late_gaps(std::exception_ptr& failure) {
+  if (failure) {  // a disk that sealing failed on takes no statement either: the next run tries
+    lost_ = false;
+    return;
+  }
+  sealed_all_ = false;
+  try {
+    state_gaps();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  sealed_all_ = true;
+  spool_.wake();
 }
 
 static Fd watch_directory(const std::string& path) {

@@ -42,6 +42,7 @@ class Session {
   void seal_all();
   [[nodiscard]] bool has_room();
   void state_gaps();
+  void state_late_gaps(std::exception_ptr& failure);
   void state_losses(bool ending);
   void beat(bool running);
   void drain(bool stay);
@@ -70,7 +71,7 @@ class Session {
   LossCounter losses_;
   Unsealed unsealed_;
   std::int64_t next_gap_look_ = 0;
-  std::atomic<bool> refused_{false};
+  std::atomic<bool> refused_{false}, lost_{false};
   std::size_t rejected_ = 0;
   bool spool_full_ = false;
   std::atomic<Ending> ending_{Ending::stopped};

@@ -6,6 +6,7 @@
 #include "src/base/ids.h"
 #include "src/base/text.h"
 #include "src/config/settings.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -149,7 +150,8 @@ std::vector<std::string> key_warnings(const Context& context) {
 
 void make_state_dirs(const Context& context) {
   make_dirs(context.paths.state_dir, 0700);
-  for (const auto& dir : {context.paths.keys, context.paths.spool, context.paths.spool + "/refused", context.state}) make_dirs(dir, 0700);
+  clear_places(context);
+  for (const auto& dir : {context.paths.keys, context.paths.spool, context.state}) make_dirs(dir, 0700);
 }
 
 }  // namespace shutterseal::uploader

@@ -12,104 +12,63 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
-#include "src/base/text.h"
 
 namespace shutterseal::uploader {
 
-static constexpr std::string_view kSuffix = ".p7m";
 static constexpr std::uint64_t kLargestEvent = 16 * 1024;  // of an event's envelope: a larger one is not opened to learn what it is
+static constexpr int kMostSuspicions = 3;
+static constexpr const char *kRefused = "refused", *kKept = "kept", *kDamaged = "damaged";
 
-std::string EnvelopeName::text() const {
-  return chain.hex() + "-" + std::to_string(sequence) + "-" + digest.hex() + std::string(kSuffix);
+Spool::Spool(const std::string& path) : path_(path), dir_(open_dir(path)) {
+  for (const auto* name : {kRefused, kKept, kDamaged}) static_cast<void>(folder(name));
 }
 
-std::optional<EnvelopeName> EnvelopeName::parse(std::string_view text) {
-  if (!text.ends_with(kSuffix)) return std::nullopt;
-  const auto parts = split(text.substr(0, text.size() - kSuffix.size()), '-');
-  if (parts.size() != 3) return std::nullopt;
-  const auto chain = ChainId::parse(parts[0]);
-  const auto sequence = parse_decimal(parts[1], kLargestInteger);
-  const auto digest = Digest::parse(parts[2]);
-  if (!chain || !sequence || *sequence == 0 || !digest) return std::nullopt;
-  return EnvelopeName{*chain, *sequence, *digest};
+// Opened each time: one that somebody removed, or put a file in the place of, is made again instead of being missed for ever.
+Fd Spool::folder(const std::string& name) const {
+  Fd fd(::openat(dir_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd) return fd;
+  if (errno == ENOTDIR || errno == ELOOP) static_cast<void>(move_file_beside(dir_.get(), name, dir_.get(), name + ".in-the-way", path_ + "/" + name));
+  return make_dir_at(dir_.get(), name, 0700);
 }
 
-std::vector<Listed> list_envelopes(int dir) {
-  std::vector<Listed> found;
-  for (const auto& text : list_dir(dir)) {
-    const auto name = EnvelopeName::parse(text);
-    struct stat info {};
-    if (!name) continue;
-    const bool seen = ::fstatat(dir, text.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!seen && errno != ENOENT) throw_errno("cannot look at", text);
-    if (!seen || !S_ISREG(info.st_mode)) continue;
-    found.push_back({{*name, static_cast<std::uint64_t>(info.st_size), false, false}, mtime_ms(info)});
+// What is sealed into a directory that has no name any more would be lost at the end of the program: better to end at once and begin again.
+void Spool::expect_same_directory() const {
+  struct stat ours {}, named {};
+  if (::fstat(dir_.get(), &ours) != 0 || ::stat(path_.c_str(), &named) != 0) throw_errno("cannot look at", path_);
+  if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino) throw Error(ErrorKind::temporary, "'" + path_ + "' is another directory than at the start");
+}
+
+Spool::Item Spool::item_of(const Listed& listed) const {
+  const auto& [envelope, modified] = listed;
+  Item item;
+  item.size = envelope.size;
+  item.modified = modified;
+  item.suspect = envelope.suspect;
+  if (envelope.size <= kLargestEvent) {
+    const auto link = link_of(dir_.get(), envelope.name);
+    item.event = link && link->event;
   }
-  return found;
+  return item;
 }
-
-// Passage: chain OCTET STRING, sequence INTEGER, previous OCTET STRING, kind ENUMERATED, one after the other (shutterseal-envelope(5)).
-static Bytes passage_pattern(const EnvelopeName& name) {
-  Bytes pattern{0x04, 0x10};
-  pattern.insert(pattern.end(), name.chain.octets.begin(), name.chain.octets.end());
-  Bytes number;
-  for (auto rest = name.sequence; rest != 0; rest >>= 8) number.insert(number.begin(), static_cast<std::uint8_t>(rest & 0xff));
-  if (number.empty() || (number.front() & 0x80) != 0) number.insert(number.begin(), 0);
-  pattern.push_back(0x02);
-  pattern.push_back(static_cast<std::uint8_t>(number.size()));
-  pattern.insert(pattern.end(), number.begin(), number.end());
-  pattern.push_back(0x04);
-  pattern.push_back(0x20);
-  return pattern;
-}
-
-std::optional<Link> find_link(ByteView tail, const EnvelopeName& name) {
-  static constexpr std::uint8_t kEvent[] = {0x0a, 0x01, 0x01};
-  const auto pattern = passage_pattern(name);
-  // From the end: ciphertext that happens to look like it comes first in the file.
-  const auto found = std::find_end(tail.begin(), tail.end(), pattern.begin(), pattern.end());
-  if (found == tail.end()) return std::nullopt;
-  const auto at = static_cast<std::size_t>(found - tail.begin()) + pattern.size();
-  if (tail.size() - at < Digest::kSize + sizeof kEvent) return std::nullopt;
-  return Link{*Digest::from_view(tail.subspan(at, Digest::kSize)), std::ranges::equal(tail.subspan(at + Digest::kSize, sizeof kEvent), kEvent)};
-}
-
-std::optional<Link> link_of(int dir, const EnvelopeName& name) {
-  constexpr off_t kTail = 2048;  // outer attributes, note and signature are well below this
-  const auto file = open_hostile(dir, name.text());
-  if (file.problem != HostileProblem::none) return std::nullopt;
-  Bytes tail(static_cast<std::size_t>(std::min<off_t>(kTail, file.info.st_size)));
-  const auto got = ::pread(file.fd.get(), tail.data(), tail.size(), file.info.st_size - static_cast<off_t>(tail.size()));
-  if (got < 0 || static_cast<std::size_t>(got) != tail.size()) return std::nullopt;
-  return find_link(tail, name);
-}
-
-Spool::Spool(const std::string& path)
-    : path_(path), dir_(open_dir(path)), refused_(make_dir_at(dir_.get(), "refused", 0700)), kept_(make_dir_at(dir_.get(), "kept", 0700)) {}
 
 void Spool::refresh() {
+  expect_same_directory();
   // Listed under the mutex: what the sender removes meanwhile it forgets only afterwards, so nothing removed comes back.
   const std::lock_guard guard(mutex_);
   const auto listed = list_envelopes(dir_.get());
   std::map<EnvelopeName, Item> fresh;
-  for (const auto& [envelope, modified] : listed) {
-    const auto known = items_.find(envelope.name);
-    fresh.emplace(envelope.name, known != items_.end() ? known->second : Item{envelope.size, modified, -1, false, is_event(dir_.get(), envelope)});
+  for (const auto& one : listed) {
+    const auto known = items_.find(one.envelope.name);
+    if (!stuck_.contains(one.envelope.name)) fresh.emplace(one.envelope.name, known != items_.end() ? known->second : item_of(one));
   }
   items_ = std::move(fresh);
-}
-
-bool Spool::is_event(int dir, const Envelope& envelope) const {
-  if (envelope.size > kLargestEvent) return false;
-  const auto link = link_of(dir, envelope.name);
-  return link && link->event;
 }
 
 void Spool::add(const std::vector<Envelope>& sealed) {
   const auto now = now_ms();
   {
     const std::lock_guard guard(mutex_);
-    for (const auto& envelope : sealed) items_.emplace(envelope.name, Item{envelope.size, now, -1, envelope.alone, envelope.event});
+    for (const auto& envelope : sealed) items_.emplace(envelope.name, Item{.size = envelope.size, .modified = now, .alone = envelope.alone, .event = envelope.event, .previous = {}});
   }
   wake();
 }
@@ -157,17 +116,17 @@ std::vector<Envelope> Spool::due_of(bool events, std::int64_t before, std::uint6
   for (const auto& [name, item] : items_) {
     if (item.leaving || item.event != events || (item.sent_at >= 0 && item.sent_at > before)) continue;
     if (!chosen.empty() && (item.alone || total + item.size > octets || chosen.size() == most)) break;
-    chosen.push_back({name, item.size, item.alone, item.event});
+    chosen.push_back({name, item.size, item.alone, item.event, item.suspect});
     total += item.size;
     if (item.alone) break;
   }
   return chosen;
 }
 
-void Spool::mark_sent(const std::vector<EnvelopeName>& names, std::int64_t now) {
+void Spool::mark_sent(const std::vector<Envelope>& sent, std::int64_t now) {
   const std::lock_guard guard(mutex_);
-  for (const auto& name : names)
-    if (const auto item = items_.find(name); item != items_.end()) item->second.sent_at = now;
+  for (const auto& one : sent)
+    if (const auto item = items_.find(one.name); item != items_.end()) item->second.sent_at = now;
 }
 
 void Spool::send_alone(const std::vector<EnvelopeName>& names) {
@@ -191,49 +150,129 @@ void Spool::let_go(const std::vector<EnvelopeName>& names) {
     if (const auto item = items_.find(name); item != items_.end()) item->second.leaving = true;
 }
 
-void Spool::remove(const std::vector<EnvelopeName>& names, const Keep& keep) {
+std::vector<std::string> Spool::remove(const std::vector<EnvelopeName>& names, const Keep& keep, TimeMs receipted) {
+  const auto kept = keep.is_nothing() ? Fd() : folder(kKept);
+  std::vector<std::string> failed;
   for (const auto& name : names) {
     const auto text = name.text();
-    if (keep.is_nothing())
-      unlinker_.unlink(dir_.get(), text);
-    else if (::renameat(dir_.get(), text.c_str(), kept_.get(), text.c_str()) != 0 && errno != ENOENT)
-      throw_errno("cannot move", path_ + "/" + text);
+    try {
+      if (kept)
+        keep_file(dir_.get(), text, kept.get(), receipted, path_ + "/" + text);
+      else
+        unlinker_.unlink(dir_.get(), text);
+    } catch (const Error& error) {  // one that cannot be removed costs those behind it nothing
+      failed.emplace_back(error.what());
+      const std::lock_guard guard(mutex_);
+      stuck_.insert(name);
+    }
     forget(name);
   }
   unlinker_.flush();
+  return failed;
 }
+
+void Spool::prune_kept(const Keep& keep, const AgeClock& clock) { uploader::prune_kept(folder(kKept).get(), keep, clock, unlinker_); }
 
 void Spool::refuse(const EnvelopeName& name) {
   const auto text = name.text();
-  move_file(dir_.get(), text, refused_.get(), text, path_ + "/" + text);
+  static_cast<void>(move_file_beside(dir_.get(), text, folder(kRefused).get(), text, path_ + "/" + text));
   forget(name);
 }
 
 std::size_t Spool::take_back(const std::function<bool(const EnvelopeName&)>& wanted) {
   std::size_t count = 0;
-  for (const auto& one : list_envelopes(kept_.get())) {
+  const auto kept = folder(kKept);
+  for (const auto& one : list_envelopes(kept.get())) {
     if (!wanted(one.envelope.name)) continue;
     const auto text = one.envelope.name.text();
-    if (::renameat(kept_.get(), text.c_str(), dir_.get(), text.c_str()) != 0) throw_errno("cannot move", path_ + "/kept/" + text);
+    if (::renameat2(kept.get(), text.c_str(), dir_.get(), text.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST) continue;  // as lost as one that is not there
     const std::lock_guard guard(mutex_);
-    items_.emplace(one.envelope.name, Item{one.envelope.size, one.modified, -1, false, is_event(dir_.get(), one.envelope)});
+    items_.emplace(one.envelope.name, item_of(one));
     ++count;
   }
   return count;
 }
 
-void Spool::prune_kept(const Keep& keep, TimeMs now) {
-  auto kept = list_envelopes(kept_.get());
-  std::sort(kept.begin(), kept.end(), [](const Listed& a, const Listed& b) { return a.modified < b.modified; });
-  std::uint64_t total = 0;
-  for (const auto& one : kept) total += one.envelope.size;
-  for (const auto& one : kept) {
-    const bool over = keep.span_ms != 0 ? now - one.modified > keep.span_ms : total > keep.octets;
-    if (!over) break;
-    unlinker_.unlink(kept_.get(), one.envelope.name.text());
-    total -= one.envelope.size;
+// ---- damage -------------------------------------------------------------------------------------------------------------------------
+
+void Spool::suspect(const EnvelopeName& name) {
+  const std::lock_guard guard(mutex_);
+  if (const auto item = items_.find(name); item != items_.end()) {
+    item->second.suspect = true;
+    ++item->second.suspicions;
   }
-  unlinker_.flush();
+}
+
+Examined Spool::examine(const EnvelopeName& name) {
+  auto examined = uploader::examine(dir_.get(), name);
+  const std::lock_guard guard(mutex_);
+  const auto item = items_.find(name);
+  if (item == items_.end() || examined.condition != Condition::whole) return examined;
+  if (item->second.suspicions >= kMostSuspicions) return {Condition::damaged, "its octets differ from one reading to the next", 0, {}};
+  item->second.suspect = false;
+  item->second.size = examined.size;
+  if (examined.link) item->second.previous = examined.link->previous;
+  return examined;
+}
+
+bool Spool::put_aside(const EnvelopeName& name) {
+  const auto text = name.text();
+  bool is_moved = false;
+  try {
+    static_cast<void>(move_file_beside(dir_.get(), text, folder(kDamaged).get(), text, path_ + "/" + text));
+    is_moved = true;
+  } catch (const Error&) {  // a damaged inode cannot even be moved
+  }
+  const std::lock_guard guard(mutex_);
+  if (!is_moved) stuck_.insert(name);
+  items_.erase(name);
+  return is_moved;
+}
+
+std::vector<EnvelopeName> Spool::stuck() const {
+  const std::lock_guard guard(mutex_);
+  return {stuck_.begin(), stuck_.end()};
+}
+
+bool Spool::has_damaged() const { return !stuck().empty() || !list_envelopes(folder(kDamaged).get()).empty(); }
+
+// ---- what is ours -------------------------------------------------------------------------------------------------------------------
+
+static bool is_in(int dir, const std::string& folder, const EnvelopeName& name) {
+  return ::faccessat(dir, (folder + "/" + name.text()).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool Spool::is_waiting(const EnvelopeName& name) const { return is_in(dir_.get(), ".", name); }
+
+bool Spool::holds(const EnvelopeName& name) const {
+  const std::lock_guard guard(mutex_);
+  return items_.contains(name) || stuck_.contains(name) || is_in(dir_.get(), kRefused, name) || is_in(dir_.get(), kDamaged, name);
+}
+
+void Spool::note_link(const EnvelopeName& name, const Digest& previous) {
+  const std::lock_guard guard(mutex_);
+  if (const auto item = items_.find(name); item != items_.end()) item->second.previous = previous;
+}
+
+std::optional<Digest> Spool::previous_of(const EnvelopeName& name) const {
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto item = items_.find(name); item != items_.end() && item->second.previous) return item->second.previous;
+  }
+  auto examined = uploader::examine(dir_.get(), name);
+  if (examined.condition != Condition::whole) examined = uploader::examine(folder(kRefused).get(), name);
+  return examined.link ? std::optional(examined.link->previous) : std::nullopt;
+}
+
+std::vector<EnvelopeName> Spool::held_of(const ChainId& chain) const {
+  std::set<EnvelopeName> held;
+  for (const auto* name : {kRefused, kDamaged})
+    for (const auto& one : list_envelopes(folder(name).get())) held.insert(one.envelope.name);
+  const std::lock_guard guard(mutex_);
+  held.insert(stuck_.begin(), stuck_.end());
+  for (const auto& [name, item] : items_) held.insert(name);
+  std::erase_if(held, [&](const EnvelopeName& name) { return name.chain != chain; });
+  return {held.begin(), held.end()};
 }
 
 void Spool::wake() {

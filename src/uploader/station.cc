@@ -9,9 +9,9 @@
 #include "src/base/commit.h"
 #include "src/base/error.h"
 #include "src/base/file.h"
-#include "src/base/key_value.h"
 #include "src/base/text.h"
 #include "src/uploader/jpeg.h"
+#include "src/uploader/state.h"
 
 namespace shutterseal::uploader {
 
@@ -26,7 +26,7 @@ struct Station::Draft {
 Station::Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool)
     : context_(context), identity_(identity), sealer_(sealer), capture_(capture), spool_(spool), chain_file_(context.state + "/chain") {}
 
-static constexpr const char* kSpoolFolders[] = {"", "/refused", "/kept"};
+static constexpr const char* kSpoolFolders[] = {"", "/refused", "/kept", "/damaged"};
 
 static void append_names(const std::string& dir, std::vector<EnvelopeName>& names) {
   if (!exists(dir)) return;
@@ -40,16 +40,15 @@ Station::Held Station::hold_chain() {
 
 // The chain is held. Another process (an alert) may have sealed since: then the file differs from what we wrote.
 ChainState Station::load() {
-  const bool present = exists(chain_file_);
-  const auto text = present ? read_file(chain_file_, kLargestTextFile) : Bytes{};
-  if (state_ && as_text(text) == written_) return *state_;
+  const auto text = read_state_text(chain_file_);
+  if (state_ && text == written_) return *state_;
   Surroundings around;
   for (const auto* dir : kSpoolFolders) append_names(spool_.path() + dir, around.envelopes);
   const auto receipts = load_receipt_state(context_.state + "/receipt");
   around.sent = &receipts.sent;
   const auto claimed_dir = context_.settings.capture_dir + "/.claimed/";
   around.original_exists = [&](const std::string& name) { return exists(claimed_dir + name); };
-  auto result = reconcile(present ? parse_chain(as_text(text), chain_file_) : std::nullopt, around);
+  auto result = reconcile(text ? parse_chain(*text, chain_file_) : std::nullopt, around);
   if (!result.finished.empty()) remove_finished(result.finished, claimed_dir);
   store(result.state);
   return result.state;
@@ -193,28 +192,42 @@ Envelope Station::seal_event(const std::string& note, const std::string& text) {
 // The receipts last: the sender remembers what a receipt covers before it takes it out of the spool.
 std::vector<Gap> Station::look_for_vanished() {
   const auto state = load();
-  std::vector<EnvelopeName> here;
+  std::vector<EnvelopeName> here = spool_.stuck();
   for (const auto* dir : kSpoolFolders) append_names(spool_.path() + dir, here);
-  return find_vanished(state, here, load_receipt_state(context_.state + "/receipt").sent);
+  const auto receipts = load_receipt_state(context_.state + "/receipt");
+  // Without the memory of what was receipted all of it would look lost.
+  return receipts.is_lost ? std::vector<Gap>{} : find_vanished(state, here, receipts.sent);
 }
 
-std::vector<Gap> Station::look_for_refused() {
-  const auto dir = open_dir(spool_.path() + "/refused");
-  std::vector<EnvelopeName> refused;
+static void append_pictures(const std::string& path, std::vector<EnvelopeName>& names) {
+  if (!exists(path)) return;
+  const auto dir = open_dir(path);
   for (const auto& listed : list_envelopes(dir.get())) {
     const auto link = link_of(dir.get(), listed.envelope.name);
-    if (!link || !link->event) refused.push_back(listed.envelope.name);
+    if (!link || !link->event) names.push_back(listed.envelope.name);
   }
-  return join_refused(std::move(refused), load().chain);
+}
+
+std::vector<Gap> Station::look_for_put_aside(bool with_damaged) {
+  const auto receipts = load_receipt_state(context_.state + "/receipt");
+  const auto present = load().chain;
+  std::vector<EnvelopeName> refused, damaged = spool_.stuck();
+  append_pictures(spool_.path() + "/refused", refused);
+  auto gaps = find_put_aside(std::move(refused), "refused", present, receipts.sent);
+  if (!with_damaged || receipts.is_lost) return gaps;
+  append_pictures(spool_.path() + "/damaged", damaged);
+  const auto lost = find_put_aside(std::move(damaged), "damaged", present, receipts.sent);
+  gaps.insert(gaps.end(), lost.begin(), lost.end());
+  return gaps;
 }
 
 // Looked at twice: the sender may just be moving one from folder to folder.
-std::vector<Gap> Station::find_gaps() {
+std::vector<Gap> Station::find_gaps(bool with_damaged) {
   const auto chain = hold_chain();
   auto gaps = look_for_vanished();
   if (!gaps.empty() && look_for_vanished() != gaps) gaps.clear();
-  const auto refused = look_for_refused();
-  gaps.insert(gaps.end(), refused.begin(), refused.end());
+  const auto put_aside = look_for_put_aside(with_damaged);
+  gaps.insert(gaps.end(), put_aside.begin(), put_aside.end());
   return gaps;
 }
 

@@ -36,8 +36,9 @@ class Station {
   // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
   Envelope seal_event(const std::string& note, const std::string& text);
-  // Of envelopes that were sealed and are lost, or refused; pictures alone, or each statement would cause the next.
-  [[nodiscard]] std::vector<Gap> find_gaps();
+  // Of envelopes that were sealed and are lost, or refused; pictures alone, or each statement would cause the next. `with_damaged`: a receipt was looked
+  // at since they were put aside.
+  [[nodiscard]] std::vector<Gap> find_gaps(bool with_damaged);
   // The server has envelopes of this chain that we do not know, or others than ours (a restored card, a clone): a new chain is due.
   [[nodiscard]] bool is_overtaken(const std::vector<envelope::Run>& runs);
   void start_new_chain();
@@ -52,7 +53,7 @@ class Station {
   [[nodiscard]] Held hold_chain();
   [[nodiscard]] ChainState load();
   [[nodiscard]] std::vector<Gap> look_for_vanished();
-  [[nodiscard]] std::vector<Gap> look_for_refused();
+  [[nodiscard]] std::vector<Gap> look_for_put_aside(bool with_damaged);
   void add_picture(Draft& draft, const std::string& claimed, SealingResult& result);
   void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
   [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;

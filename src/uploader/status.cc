@@ -38,10 +38,12 @@ static void add_spool(report::Json& json, const Context& context) {
   json["unsealed"] = count_files(context.settings.capture_dir) + count_files(context.settings.capture_dir + "/.claimed");
   json["rejected"] = count_files(context.settings.capture_dir + "/rejected");
   json["refused_by_server"] = count_files(context.paths.spool + "/refused");
+  json["damaged"] = count_files(context.paths.spool + "/damaged");
 }
 
 static void add_link(report::Json& json, const Context& context) {
   const auto receipts = load_receipt_state(context.state + "/receipt");
+  json["receipts_known"] = !receipts.is_lost;
   json["last_receipt"] = receipts.number == 0 ? report::Json() : report::Json(rfc3339_ms(receipts.time));
   const auto link = load_link_state(context.state + "/link");
   json["last_error"] = link.error.empty() ? report::Json() : report::Json(link.error);
