@@ -240,14 +240,16 @@ soak: deps-check
 	PICTURES=$(PICTURES) sh test/e2e/a_soak_loses_nothing_and_stores_nothing_twice.sh $(BUILD)
 	ALL=1 sh test/fault/kill_at_each_call.sh $(BUILD)
 
-# Figures, not tests: ratios inside one run. Nothing in check depends on them.
+# Figures, not tests: ratios inside one run. Nothing in check depends on them. OLDER=DIR, the build folder of an older version: also those that are held
+# side by side with it.
+OLDER ?=
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(call archives,keystore)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,keystore)
 bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/bench/*.cc))
 bench: deps-bench
 	$(SUBMAKE) all bench-programs test-programs
-	/usr/bin/python3 test/bench/run.py $(BUILD)
+	OLDER='$(OLDER)' /usr/bin/python3 test/bench/run.py $(BUILD)
 	/usr/bin/python3 test/bench/daemon.py $(BUILD)
 
 # Where the system's own tools look, below any prefix.

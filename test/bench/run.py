@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""All figures: usage: run.py BUILD [FIGURE...]. Prints a table and writes BUILD/bench/figures.json.
+"""All figures: usage: run.py BUILD [FIGURE...]. Prints a table and writes BUILD/bench/figures.json. OLDER in the environment: the build folder
+of an older version, for the figures that are held side by side with it.
 
 Everything runs on this machine: a private sshd on loopback, one file system (BUILD must lie on ext4, xfs or btrfs), a delay proxy for slow lines.
 A figure is a ratio inside one run, candidate and peer alternating, median of five (three where a round takes longer than ten seconds).
@@ -119,9 +120,9 @@ mkdir -p camera/etc/shutterseal camera/var/lib/motion pictures peer-target''')
         os.sync()
         return target
 
-    def upload(self, config=""):
+    def upload(self, config="", build=BUILD):
         (WORK / "upload.conf").write_text(WITHOUT_HEARTBEATS + config)
-        command = [f"{BUILD}/bin/shutterseal-upload", "run", "--root", str(WORK / "camera"), "--passphrase-file", str(self.passphrase),
+        command = [f"{build}/bin/shutterseal-upload", "run", "--root", str(WORK / "camera"), "--passphrase-file", str(self.passphrase),
                    "--config", str(WORK / "upload.conf")]
         started = time.monotonic()
         process = subprocess.Popen(command)
@@ -183,6 +184,28 @@ def in_process():
         name, ratio, detail = line.split(" ", 2)
         goal = goals.get(name)
         figure(name, float(ratio), f"<= {goal:.2f}" if goal else "-", not goal or float(ratio) <= goal, detail)
+
+
+def digests():
+    """What holding each envelope against its digest costs the uploader: one more SHA-256 of what it seals and sends."""
+    older = os.environ.get("OLDER")
+    if not older:
+        print("digests-held-cpu: left out, OLDER names no older build")
+        return
+    world = World()
+    pictures = world.make_pictures(500, 200_000)
+    world.start_daemon()
+    older = pathlib.Path(older).resolve()
+
+    def cpu_of(build):
+        idle = world.upload(build=build)[1]  # the keys' 600,000 rounds, and the start
+        world.fill_capture(pictures)
+        return (world.upload(build=build)[1] - idle) / 500 * 1000
+
+    spans = [(cpu_of(BUILD), cpu_of(older)) for _ in range(5)]
+    world.close()
+    ours, theirs = (statistics.median(column) for column in zip(*spans))
+    figure("digests-held-cpu", round(ours / theirs, 3), "<= 1.15", ours <= 1.15 * theirs, f"{ours:.2f} ms of CPU a picture of 200 KB, {theirs:.2f} ms by {older}")
 
 
 def slow_line():
@@ -390,7 +413,7 @@ def state_of(world):
 
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    for name, run in (("in-process", in_process), ("tpm", seal_in_tpm), ("latency", latency), ("loopback", loopback), ("flat", flatness), ("slow", slow_line), ("narrow", narrow_line)):
+    for name, run in (("in-process", in_process), ("tpm", seal_in_tpm), ("latency", latency), ("digests", digests), ("loopback", loopback), ("flat", flatness), ("slow", slow_line), ("narrow", narrow_line)):
         if wanted(name):
             run()
     figures.write()
