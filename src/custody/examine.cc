@@ -7,8 +7,10 @@
 
 #include "src/base/error.h"
 #include "src/base/file.h"
+#include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/custody/files.h"
+#include "src/evidence/by_path.h"
 #include "src/registry/revocation.h"
 
 namespace shutterseal::custody {
@@ -41,6 +43,7 @@ void Examiner::believe_given(const config::Arguments& arguments) {
 
 Examiner::Examiner(const config::Arguments& arguments) {
   const auto paths = paths_of(arguments);
+  is_index_given_ = arguments.has("index");
   index_path_ = arguments.get("index", exists(paths.index) ? paths.index : "");
   believe_given(arguments);
   for (const auto& path : arguments.all("custodian")) custodians_.push_back(read_certificate(path).ski);
@@ -84,12 +87,18 @@ static std::optional<CameraId> camera_of(const Examined& one) { return is_stored
 void Examiner::take_note_of(const std::vector<std::string>& files) {
   if (!is_any_stolen()) return;
   for (const auto& file : files) {
-    for (const auto& one : judge(file).envelopes) {
-      const auto camera = camera_of(one);
-      auto* theft = camera ? thefts_->of(*camera) : nullptr;
-      if (theft && !row_of(*camera, one.judged.digest)) theft->add(link_of(one.judged));
+    try {
+      for (const auto& one : judge(file).envelopes) take_note_of(one);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::no_input) throw;  // that is said when its turn comes
     }
   }
+}
+
+void Examiner::take_note_of(const Examined& one) {
+  const auto camera = camera_of(one);
+  auto* theft = camera ? thefts_->of(*camera) : nullptr;
+  if (theft && !row_of(*camera, one.judged.digest)) theft->add(link_of(one.judged));
 }
 
 void Examiner::weigh_theft(Examined& one) {
@@ -105,16 +114,55 @@ void Examiner::weigh_theft(Examined& one) {
 
 // ---- the verdict ------------------------------------------------------------------------------------------------------------------
 
-Examined Examiner::weigh(const envelope::Judged& judged) const {
-  Examined one{judged, judged.verdict, nullptr, {}};
+// Of no theft the time alone is asked for: an index that cannot be opened now, and that nobody named, is said and done without. One that is no whole
+// one is not.
+std::optional<ledger::Row> Examiner::row_for_time(const CameraId& camera, const Digest& digest) {
+  if (is_index_in_trouble_) return std::nullopt;
+  try {
+    return row_of(camera, digest);
+  } catch (const Error& error) {
+    if (is_index_given_ || error.kind() == ErrorKind::data) throw;
+    is_index_in_trouble_ = true;
+    Log(kProgram, true, LogLevel::info).warning(LogLine("index-not-read").sentence("reason", error.what()));
+    return std::nullopt;
+  }
+}
+
+std::optional<Received> Examiner::received_of(const std::string& file, const envelope::Judged& judged) {
+  const auto camera = CameraId::parse(judged.passage.camera);
+  if (!camera) return std::nullopt;
+  if (const auto row = row_for_time(*camera, judged.digest)) return Received{row->received_at, false};
+  const auto& passage = judged.passage;
+  const auto by_path = evidence::received_by_path(file, *camera, passage.chain, passage.sequence, judged.digest);
+  return by_path ? std::optional(Received{*by_path, true}) : std::nullopt;
+}
+
+// As the daemon does, by the time of arrival. Where that is not known, by the camera's clock, which whoever has the camera can set.
+static Verdict dated(Verdict verdict, const std::optional<Received>& received, TimeMs sealed_at, TimeMs not_after) {
+  if (received) return is_stored(verdict) && received->at > not_after ? Verdict::expired : verdict;
+  return verdict == Verdict::accepted && sealed_at > not_after ? Verdict::expired : verdict;
+}
+
+Examined Examiner::weigh(const std::string& file, const envelope::Judged& judged) {
+  Examined one{judged, judged.verdict, nullptr, {}, {}};
   if (!is_stored(one.verdict)) return one;
   one.signer = server::find_signer(signers_, judged.certificate);
   SHUTTERSEAL_BUG_UNLESS(one.signer != nullptr);
   // Who knows no custodians cannot say that none of them is a recipient.
   if (one.verdict == Verdict::wrong_recipients && custodians_.empty()) one.verdict = Verdict::accepted;
-  if (one.verdict == Verdict::accepted && judged.passage.sealed_at > one.signer->not_after) one.verdict = Verdict::expired;
+  one.received = received_of(file, judged);
+  one.verdict = dated(one.verdict, one.received, judged.passage.sealed_at, one.signer->not_after);
   if (camera_of_.at(judged.certificate) != judged.passage.camera) one.verdict = Verdict::wrong_camera;
   return one;
+}
+
+// A file whose octets a damaged disk does not give is one that cannot be read, like one that is not there.
+static Bytes read_opened(int fd, const std::string& file) {
+  try {
+    return read_fd(fd, file, kLargestFile);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::no_input, error.what());
+  }
 }
 
 ExaminedFile Examiner::judge(const std::string& file) {
@@ -122,11 +170,11 @@ ExaminedFile Examiner::judge(const std::string& file) {
   if (opened.problem == HostileProblem::vanished || opened.problem == HostileProblem::unreadable)
     throw Error(ErrorKind::no_input, "cannot read '" + escape_untrusted(file, kLongestSubject) + "'");
   throw_if_broken(opened, file);
-  const auto only = [](Verdict verdict) { return ExaminedFile{{}, {{{}, verdict, nullptr, {}}}}; };
+  const auto only = [](Verdict verdict) { return ExaminedFile{{}, {{{}, verdict, nullptr, {}, {}}}}; };
   if (opened.problem != HostileProblem::none) return only(Verdict::not_a_file);
   if (static_cast<std::uint64_t>(opened.info.st_size) > kLargestFile) return only(Verdict::too_large);
-  ExaminedFile examined{read_fd(opened.fd.get(), file, kLargestFile), {}};
-  for (const auto& judged : judge_.parcel(examined.content, "", keys_, custodians_)) examined.envelopes.push_back(weigh(judged));
+  ExaminedFile examined{read_opened(opened.fd.get(), file), {}};
+  for (const auto& judged : judge_.parcel(examined.content, "", keys_, custodians_)) examined.envelopes.push_back(weigh(file, judged));
   return examined;
 }
 

@@ -23,10 +23,16 @@ struct TheftFinding {
   std::optional<TimeMs> received_at;  // nothing: the server never had it
   ledger::Proof proof;
 };
+// When the server had it, by its own clock: a row of the index, or the place of the file in a copy of the evidence.
+struct Received {
+  TimeMs at = 0;
+  bool by_path = false;
+};
 struct Examined {
   envelope::Judged judged;
   Verdict verdict = Verdict::malformed;
   const server::Signer* signer = nullptr;
+  std::optional<Received> received;  // nothing: not known here, and 'expired' or not rests on the camera's own clock
   std::optional<TheftFinding> theft;  // of a stolen camera's
 };
 // A file of evidence is one envelope; one of quarantine/ or of a spool may be several back to back.
@@ -36,7 +42,7 @@ struct ExaminedFile {
   [[nodiscard]] ByteView view(const Examined& one) const { return ByteView(content).subspan(one.judged.offset, one.judged.size); }
 };
 
-// Every certificate that this call believes, and whose it is; the index only when a camera was stolen.
+// Every certificate that this call believes, and whose it is; and the index, which says when the server had what.
 class Examiner {
  public:
   // --certificate, --registry, --custodian, --index.
@@ -51,12 +57,16 @@ class Examiner {
   void believe_given(const config::Arguments& arguments);
   [[nodiscard]] bool is_any_stolen() const;
   [[nodiscard]] const ledger::Index* index();
-  [[nodiscard]] Examined weigh(const envelope::Judged& judged) const;
+  [[nodiscard]] std::optional<Received> received_of(const std::string& file, const envelope::Judged& judged);
+  [[nodiscard]] std::optional<ledger::Row> row_for_time(const CameraId& camera, const Digest& digest);
+  [[nodiscard]] Examined weigh(const std::string& file, const envelope::Judged& judged);
+  void take_note_of(const Examined& one);
   void weigh_theft(Examined& one);
   [[nodiscard]] std::optional<ledger::Row> row_of(const CameraId& camera, const Digest& digest);
   [[nodiscard]] ExaminedFile judge(const std::string& file);
 
   std::string index_path_;
+  bool is_index_given_ = false, is_index_in_trouble_ = false;
   std::vector<server::Signer> signers_;
   std::map<Digest, std::string> camera_of_;  // by certificate
   std::vector<envelope::TrustedSigner> keys_;

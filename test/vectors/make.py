@@ -66,14 +66,14 @@ def ski(key) -> bytes: return hashlib.sha256(point(key)).digest()[:20]
 def new_key(): return ec.generate_private_key(ec.SECP256R1())
 
 
-def certificate(name, key, issuer_name, issuer_key, kind):
+def certificate(name, key, issuer_name, issuer_key, kind, days=3650.0):
     now = datetime.datetime.utcnow()
     usage = {"authority": "ca", "camera": "sign", "custodian": "agree"}[kind]
     build = (x509.CertificateBuilder()
              .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
              .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer_name)]))
              .public_key(key.public_key()).serial_number(x509.random_serial_number())
-             .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=3650))
+             .not_valid_before(now - datetime.timedelta(days=1 if days > 0 else 30)).not_valid_after(now + datetime.timedelta(days=days))
              .add_extension(x509.BasicConstraints(ca=usage == "ca", path_length=None), critical=True)
              .add_extension(x509.KeyUsage(usage == "sign", usage == "sign", False, False, usage == "agree",
                                           usage == "ca", usage == "ca", False, False), critical=True)
