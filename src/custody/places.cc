@@ -99,7 +99,7 @@ std::string fault_of(const Place& place, bool private_tree) {
   }
   if (!has_type(place, info)) return place.type == S_IFDIR ? "is no directory" : "is no regular file";
   const auto mode = info.st_mode & 07777;
-  if (private_tree) return (mode & 022) == 0 ? "" : fmt::format("is {:04o}: others can write to it", mode);
+  if (private_tree) return (mode & 022 & ~place.mode) == 0 ? "" : fmt::format("is {:04o}: others can write to it", mode);
   if (mode == place.mode && info.st_uid == place.uid && info.st_gid == place.gid) return {};
   return fmt::format("is {:04o} {}:{} and must be {:04o} {}:{}", mode, user_name(info.st_uid), group_name(info.st_gid), place.mode, user_name(place.uid),
                      group_name(place.gid));

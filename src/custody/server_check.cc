@@ -15,12 +15,14 @@
 #include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/custody/commands.h"
+#include "src/custody/fault.h"
 #include "src/custody/files.h"
 #include "src/custody/intermediate.h"
 #include "src/custody/places.h"
 #include "src/custody/tool.h"
 #include "src/envelope/envelope.h"
 #include "src/report/json.h"
+#include "src/server/trust.h"
 
 namespace shutterseal::custody {
 
@@ -30,22 +32,20 @@ static const char* const kLimited = "session [success=ignore default=1] pam_succ
 static const char* const kSharedHost = "/etc/ssh/sshd_config.d/shutterseal.conf";  // as etc/sshd/shared-host.conf says
 static const char* const kRepair = "shutterseal camera repair";
 
-struct Fault {
-  std::string subject, found, mend;
-};
-using Faults = std::vector<Fault>;
-
 // ---- files and accounts -----------------------------------------------------------------------------------------------------------------
 
-static void check_places(const std::vector<Place>& places, Faults& faults) {
+static void check_places(const std::vector<Place>& places, bool private_tree, Faults& faults) {
   for (const auto& place : places)
-    if (const auto fault = fault_of(place, false); !fault.empty()) faults.push_back({place.path, fault, kRepair});
+    if (const auto fault = fault_of(place, private_tree); !fault.empty()) faults.push_back({place.path, fault, kRepair});
 }
 
 static void check_camera(const ServerPaths& paths, const Owners& owners, const registry::Registry& registry, const CameraId& id, Faults& faults) {
-  check_places(registry_places(paths, owners, registry, id), faults);
+  check_places(registry_places(paths, owners, registry, id), owners.private_tree, faults);
+  static_cast<void>(server::camera_signers(registry, id));  // what its drops are judged by
   const auto camera = registry.find(id);
   if (!camera) return;
+  if (!is_final(camera->state)) check_places(drop_places(paths, owners, id, camera->uid), owners.private_tree, faults);
+  if (owners.private_tree) return;
   const auto account = find_account(id.account());
   if (!account) return faults.push_back({"account " + id.account(), "is missing", kRepair});
   if (account->uid != camera->uid || account->gid != owners.cameras_gid)
@@ -54,14 +54,19 @@ static void check_camera(const ServerPaths& paths, const Owners& owners, const r
   if (camera->state == registry::State::revoked && (!registry.authorized_key(id).empty() || !registry.password_hash(id).empty()))
     faults.push_back({"camera " + id.text(), "is revoked and still has an SSH key or a password",
                       "shutterseal camera revoke " + id.text() + " --reason " + escape_untrusted(camera->reason)});
-  if (!is_final(camera->state)) check_places(drop_places(paths, owners, id, camera->uid), faults);
 }
 
-static void check_registry(const ServerPaths& paths, Faults& faults) {
-  if (!find_account(kDaemonAccount)) return faults.push_back({"account " + std::string(kDaemonAccount), "is missing", "systemd-sysusers, or shutterseal init"});
-  if (!find_account(kAlertAccount)) faults.push_back({"account " + std::string(kAlertAccount), "is missing", "systemd-sysusers, or shutterseal init"});
-  const auto owners = server_owners(false);
-  check_places(server_places(paths, owners), faults);
+// False: without them nothing more can be asked.
+static bool has_accounts(Faults& faults) {
+  for (const auto* name : {kDaemonAccount, kAlertAccount})
+    if (!find_account(name)) faults.push_back({"account " + std::string(name), "is missing", "systemd-sysusers, or shutterseal init"});
+  return find_account(kDaemonAccount).has_value();
+}
+
+static void check_registry(const ServerPaths& paths, bool private_tree, Faults& faults) {
+  const auto owners = server_owners(private_tree);
+  check_places(server_places(paths, owners), private_tree, faults);
+  if (!exists(paths.cameras)) return;
   const registry::Registry registry(paths.cameras);
   for (const auto& id : registry.list()) {
     try {
@@ -249,36 +254,54 @@ static void check_fail2ban(Faults& faults) {
 
 // ---- the command ------------------------------------------------------------------------------------------------------------------------
 
-static Faults check_all(const ServerPaths& paths) {
+static void check_server(const std::string& root, const ServerPaths& paths, bool private_tree, Faults& faults) {
+  if (!private_tree && !has_accounts(faults)) return;
+  try {
+    check_registry(paths, private_tree, faults);
+  } catch (const Error& error) {
+    faults.push_back({paths.cameras, error.what(), kRepair});
+  }
+  check_intermediate(paths, faults);
+  check_daemon(root, paths, private_tree, faults);
+}
+
+static Faults check_host(const ServerPaths& paths) {
   Faults faults;
   check_manifest(faults);
-  check_registry(paths, faults);
-  check_intermediate(paths, faults);
+  check_server("", paths, false, faults);
   check_sshd(paths, faults);
   check_pam("/etc/pam.d/shutterseal-sshd", {"auth requisite pam_deny.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
   check_pam("/etc/pam.d/shutterseal-ftp", {"auth required pam_shutterseal.so", "account required pam_shutterseal.so", "session required pam_shutterseal.so", kLimits}, faults);
   check_shared_host(faults);
   check_ftp(paths, faults);
   check_fail2ban(faults);
+  check_running(paths, faults);
+  return faults;
+}
+
+static Faults check_tree(const std::string& root, const ServerPaths& paths) {
+  Faults faults;
+  check_server(root, paths, true, faults);
   return faults;
 }
 
 static int check_command(const config::Arguments& arguments) {
-  if (is_private_tree(arguments)) throw Error(ErrorKind::usage, "server check looks at this host: --root makes no sense");
-  if (::geteuid() != 0) throw Error(ErrorKind::permission, "server check reads what only root can read");
-  const auto faults = check_all(paths_of(arguments));
+  const bool private_tree = is_private_tree(arguments);
+  if (!private_tree && ::geteuid() != 0) throw Error(ErrorKind::permission, "server check reads what only root can read");
+  const auto faults = private_tree ? check_tree(arguments.get("root"), paths_of(arguments)) : check_host(paths_of(arguments));
   for (const auto& one : faults) {
     if (arguments.has("json"))
       say("{}\n", report::to_text(report::Json{{"subject", one.subject}, {"found", escape_untrusted(one.found, kLongestSubject)}, {"mend", one.mend}}));
     else
       say("{}: {}\n  mend: {}\n", escape_untrusted(one.subject, kLongestSubject), escape_untrusted(one.found, kLongestSubject), escape_untrusted(one.mend, kLongestSubject));
   }
+  if (!arguments.has("json") && private_tree) say("with --root the files below it were looked at, and whether the daemon could start on them; neither what runs nor what is installed\n");
   if (!arguments.has("json")) say("{} wrong\n", faults.size());
   return faults.empty() ? 0 : 1;
 }
 
 std::vector<Command> server_commands() {
-  return {{"server check", "", "Holds installation, accounts and the daemons' effective configuration against what is needed; no network.",
+  return {{"server check", "", "Holds installation, accounts, the daemons' effective configuration and what runs against what is needed; no network. Exit 1: something is wrong.",
            {{"json", "", "one object a fault"}}, check_command, 0, 0}};
 }
 

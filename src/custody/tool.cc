@@ -2,20 +2,25 @@
 #include "src/custody/tool.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 
 #include "src/base/error.h"
 #include "src/base/fd.h"
+#include "src/base/time.h"
 
 namespace shutterseal::custody {
 
 static constexpr std::size_t kMostOutput = std::size_t{1} << 20;
+static constexpr std::int64_t kLongestAnswerMs = 30'000;
+static constexpr int kNoAnswer = 124;  // as timeout(1)
 
 static int wait_for(pid_t child) {
   int status = 0;
@@ -41,13 +46,20 @@ void run_tool(const std::vector<std::string>& words) {
   if (wait_for(child) != 0) throw Error(ErrorKind::unavailable, "'" + words[0] + "' failed for '" + words.back() + "'");
 }
 
-static std::string read_all(int fd) {
-  std::string output;
+// False: not all of it came in time. What a tool leaves behind may hold its output open for ever.
+static bool read_all(int fd, std::string& output) {
   std::array<char, 4096> buffer{};
-  for (;;) {
+  for (const auto until = monotonic_ms() + kLongestAnswerMs;;) {
+    struct pollfd waited {
+      fd, POLLIN, 0
+    };
+    const auto left = until - monotonic_ms();
+    const int ready = left <= 0 ? 0 : ::poll(&waited, 1, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
     const auto got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return output;
+    if (got <= 0) return true;
     if (output.size() < kMostOutput) output.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
@@ -68,8 +80,13 @@ ToolAnswer ask_tool(const std::vector<std::string>& words) {
   ToolAnswer answer;
   if (spawn(words, &actions, child) != 0) return answer;
   theirs.reset();
-  answer.output = read_all(ours.get());
-  answer.status = wait_for(child);
+  const bool has_ended = read_all(ours.get(), answer.output);
+  if (!has_ended) {
+    ::kill(child, SIGKILL);
+    answer.output.insert(0, "no answer in " + std::to_string(kLongestAnswerMs / 1000) + " s\n");
+  }
+  const int status = wait_for(child);
+  answer.status = has_ended ? status : kNoAnswer;
   return answer;
 }
 

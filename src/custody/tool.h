@@ -11,7 +11,7 @@ namespace shutterseal::custody {
 void run_tool(const std::vector<std::string>& words);
 
 struct ToolAnswer {
-  int status = 127;    // 127: it could not be started
+  int status = 127;    // 127: it could not be started; 124: it gave no answer in half a minute, and was ended
   std::string output;  // standard output and error, the first MiB
 };
 [[nodiscard]] ToolAnswer ask_tool(const std::vector<std::string>& words);

@@ -12,6 +12,7 @@
 #include "src/ingestd/daemon.h"
 #include "src/ingestd/verify.h"
 #include "src/ingestd/worker.h"
+#include "src/server/trust.h"
 
 namespace shutterseal::ingestd {
 
@@ -29,6 +30,18 @@ static void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot read", "the limit of descriptors");
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise", "the limit of descriptors");
+}
+
+// What ends each start: the same files, as the account that will read them.
+static void check_start(const Context& context) {
+  static constexpr std::size_t kLargestKeyFile = 64 * 1024;
+  const auto& paths = context.paths;
+  if (!exists(paths.receipt_key)) throw Error(ErrorKind::config, "no receipt key '" + paths.receipt_key + "': run 'shutterseal init' first");
+  auto pem = read_file(paths.receipt_key, kLargestKeyFile);
+  static_cast<void>(envelope::ReceiptKey::from_pem(pem, paths.receipt_key));
+  wipe(pem.data(), pem.size());
+  static_cast<void>(server::read_certificates(paths.custodians));
+  static_cast<void>(registry::Registry(paths.cameras).list());
 }
 
 static int serve(const Context& context, bool once, bool foreground) {
@@ -75,6 +88,7 @@ static int run(int argc, char** argv) {
   if (arguments.has("dump")) return 0;
   if (arguments.has("test")) {
     const Log log(kProgram, true, context.settings.log_level);
+    check_start(context);
     Verifier(context.settings, log).prove();  // a sandbox that is too tight is a mistake of configuration
     return 0;
   }

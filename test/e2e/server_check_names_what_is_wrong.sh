@@ -2,7 +2,8 @@
 # shellcheck disable=SC2016
 # SPDX-License-Identifier: Apache-2.0
 # shutterseal server check on a machine that is as the manual says (nothing wrong), and with one thing wrong at a time: it names it, and how to
-# mend it; what it says mends it.
+# mend it; what it says mends it. What does not run, what is not started at boot and what could not be started is wrong, too; and a fail2ban that another
+# jail than ours keeps from starting.
 # shellcheck source=test/lib/world.sh
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/machine.sh
@@ -15,8 +16,20 @@ boot_machine
 # shellcheck disable=SC2119
 set_up_server
 enrol_in_machine 101 102
-start_services shutterseal-sshd.service shutterseal-ftp.service shutterseal-ingestd.service
 check() { in_machine shutterseal server check "$@" > "$world/check" 2>&1; }
+# A bare Debian 12 without /var/log/auth.log: the distribution's own jail keeps fail2ban, and with it all of ours, from starting.
+rm -f "$root/var/log/auth.log"
+printf '[sshd]\nenabled = true\n' > "$root/etc/fail2ban/jail.d/defaults-debian.conf"
+in_machine systemctl start fail2ban.service 2> /dev/null || true
+if check; then fail "a server on which nothing runs is right"; fi
+for unit in shutterseal-sshd shutterseal-ftp shutterseal-ingestd fail2ban; do
+  grep -A1 "^$unit.service: does not run" "$world/check" | grep -q "mend: systemctl start $unit.service" || { cat "$world/check"; fail "$unit does not run, and it is not said"; }
+done
+grep -A1 'fail2ban: cannot start: .*sshd jail' "$world/check" | grep -q 'mend: .*jail.local: \[sshd\] backend = systemd' || { cat "$world/check"; fail "what keeps fail2ban from starting is not said"; }
+printf '[sshd]\nbackend = systemd\n' >> "$root/etc/fail2ban/jail.local"
+in_machine systemctl enable -q shutterseal-sshd shutterseal-ftp shutterseal-ingestd fail2ban 2> "$world/enable.log" || { cat "$world/enable.log"; fail "the services cannot be enabled"; }
+start_services shutterseal-sshd.service shutterseal-ftp.service shutterseal-ingestd.service fail2ban.service
+until_inside "fail2ban does not answer" fail2ban-client ping
 check || { cat "$world/check"; fail "a server as the manual says is called wrong"; }
 grep -q '^0 wrong$' "$world/check" || fail "$(cat "$world/check")"
 
@@ -71,5 +84,37 @@ undo /etc/shutterseal/proftpd.conf
 edit /etc/fail2ban/jail.local '/shutterseal-sshd/,/enabled/d'
 wrong 'the jail shutterseal-sshd is off' 'enabled = true'
 undo /etc/fail2ban/jail.local
+
+# What runs, and what could not be started again.
+in_machine systemctl stop shutterseal-sshd.service
+wrong 'shutterseal-sshd.service: does not run: inactive' 'systemctl start shutterseal-sshd.service'
+in_machine systemctl start shutterseal-sshd.service
+in_machine systemctl disable -q shutterseal-ingestd.service
+wrong 'shutterseal-ingestd.service: is not started at boot' 'systemctl enable'
+in_machine systemctl enable -q shutterseal-ingestd.service
+in_machine fail2ban-client stop shutterseal-parcels > "$world/jail.log"
+wrong 'the jail shutterseal-parcels is enabled and does not run' 'restart fail2ban'
+in_machine systemctl restart fail2ban.service
+until_inside "fail2ban does not answer" fail2ban-client status shutterseal-parcels
+echo nonsense > "$root/etc/shutterseal/custodians/new.pem"
+wrong 'shutterseal-ingestd: cannot start: .*custodians/new.pem' 'shutterseal-ingestd -t'
+in_machine chown nobody /etc/shutterseal/custodians/new.pem
+wrong 'shutterseal-ingestd: cannot start: .*custodians/new.pem' 'shutterseal-ingestd -t'
+rm "$root/etc/shutterseal/custodians/new.pem"
+edit /etc/shutterseal/receipt.key '3d'
+wrong 'shutterseal-ingestd: cannot start: .*receipt.key' 'shutterseal-ingestd -t'
+undo /etc/shutterseal/receipt.key
+echo 'workers = many' > "$root/etc/shutterseal/ingestd.conf"
+wrong 'shutterseal-ingestd: cannot start: .*ingestd.conf:1' 'shutterseal-ingestd -t'
+rm "$root/etc/shutterseal/ingestd.conf"
+
+# A copy of the tree elsewhere: files alone, and that is said.
+in_machine sh -c 'mkdir -p /opt/test/tree/etc /opt/test/tree/var/lib && cp -a /etc/shutterseal /opt/test/tree/etc/ && cp -a /var/lib/shutterseal /opt/test/tree/var/lib/ && mkdir -p /opt/test/tree/srv && cp -a /srv/shutterseal /opt/test/tree/srv/'
+rm -f "$root"/opt/test/tree/var/lib/shutterseal/index.db*
+check --root /opt/test/tree || { cat "$world/check"; fail "a copy that is right is called wrong"; }
+grep -q 'files below it were looked at' "$world/check" || fail "it does not say what it did not look at"
+echo nonsense > "$root/opt/test/tree/etc/shutterseal/custodians/new.pem"
+if check --root /opt/test/tree; then fail "a custodian file that keeps the daemon from starting is not seen below --root"; fi
+grep -q 'custodians/new.pem' "$world/check" || fail "it does not name the file"
 check --json || { cat "$world/check"; fail "all was put right, and it is called wrong"; }
 expect 77 'only root' in_machine setpriv --reuid 65534 --clear-groups shutterseal server check
