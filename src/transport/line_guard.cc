@@ -15,6 +15,7 @@
 namespace shutterseal::transport {
 
 static constexpr std::chrono::milliseconds kLookAgain{50};
+static constexpr int kClosed = 7;  // TCP_CLOSE of netinet/tcp.h, which cannot stand beside the kernel's header
 
 LineGuard::LineGuard(std::function<bool()> stop) : stop_(std::move(stop)), thread_([this] { run(); }) {}
 
@@ -33,8 +34,20 @@ void LineGuard::opened(int socket) {
   if (connecting_since_ == 0) connecting_since_ = monotonic_ms();
 }
 
+static bool is_reset(int socket) {
+  struct tcp_info info {};
+  socklen_t size = sizeof info;
+  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == kClosed;
+}
+
+bool LineGuard::was_reset() const {
+  const std::lock_guard lock(mutex_);
+  return reset_ || std::any_of(sockets_.begin(), sockets_.end(), is_reset);
+}
+
 int LineGuard::close(int socket) {
   const std::lock_guard lock(mutex_);
+  reset_ = reset_ || is_reset(socket);
   std::erase(sockets_, socket);
   return ::close(socket);
 }
@@ -50,7 +63,7 @@ void LineGuard::begin(const LineLimits& limits) {
   const std::lock_guard lock(mutex_);
   limits_ = limits;
   at_work_ = true;
-  file_is_open_ = false;
+  file_is_open_ = reset_ = false;
   hung_up_because_ = nullptr;
   connecting_since_ = stop_since_ = hung_up_at_ = 0;
   started_at_ = moved_at_ = monotonic_ms();

@@ -38,6 +38,8 @@ class LineGuard {
   void begin(const LineLimits& limits);
   void file_is_open();         // connect_ms is over
   const char* end() noexcept;  // why it hung up; null when it did not
+  // The line was reset since begin(): libcurl gives much of that the same names as a server's refusal. A server that ends a session itself says goodbye.
+  [[nodiscard]] bool was_reset() const;
 
   // Since when a library has not returned although its line is gone, in ms; 0 when it is not so. From any thread.
   [[nodiscard]] std::int64_t stuck_ms() const;
@@ -53,7 +55,7 @@ class LineGuard {
   std::condition_variable woken_;
   std::vector<int> sockets_;
   LineLimits limits_{};
-  bool at_work_ = false, resting_ = false, ending_ = false, file_is_open_ = false;
+  bool reset_ = false, at_work_ = false, resting_ = false, ending_ = false, file_is_open_ = false;
   std::int64_t started_at_ = 0, moved_at_ = 0, stop_since_ = 0, hung_up_at_ = 0;
   std::int64_t connecting_since_ = 0;  // 0: the connection is an earlier transfer's
   std::uint64_t octets_ = 0;

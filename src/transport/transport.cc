@@ -126,6 +126,14 @@ static Outcome outcome_of(CURLcode code, const std::string& text) {
   }
 }
 
+// What a line that was cut in the middle looks like to libcurl: a login, a file or TLS that failed. A host that shows the wrong key is none of it. An FTP
+// server that says no, by a reply or an alert, resets the line behind that: of it only TLS without a word is one.
+static bool may_be_a_cut(const Target& to, Outcome outcome, CURLcode code, const std::string& text) {
+  if (!to.is_ftps()) return outcome == Outcome::server_refused || outcome == Outcome::login_refused;
+  const auto says = [&text](const char* words) { return text.find(words) != std::string::npos; };
+  return code == CURLE_SSL_CONNECT_ERROR && (says("SSL_ERROR_SYSCALL") || says("Connection reset"));
+}
+
 static std::string reason_of(const Target& to, Outcome outcome, CURLcode code, const std::string& text) {
   if (outcome == Outcome::done) return "done";
   if (outcome == Outcome::wrong_host_key && !to.is_ftps()) return "the host key is not among the pins: not connected";
@@ -165,6 +173,10 @@ Result Connection::Impl::perform(const Target& to) {
   result.outcome = !is_dead ? outcome_of(code, text.data()) : stop() ? Outcome::stopped : Outcome::unreachable;
   result.detail = to.host + ":" + std::to_string(to.port) + ": " + (is_dead ? hung_up_because : reason_of(to, result.outcome, code, text.data()));
   blame_key(result);
+  if (may_be_a_cut(to, result.outcome, code, text.data()) && guard.was_reset()) {
+    result.outcome = Outcome::unreachable;
+    result.detail += " (the line was cut)";
+  }
   curl_off_t sent = 0;
   if (curl_easy_getinfo(h, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK) result.sent = static_cast<std::uint64_t>(sent);
   result.elapsed_ms = last_used - started_at;

@@ -199,12 +199,14 @@ std::vector<Gap> Station::look_for_vanished() {
   return receipts.is_lost ? std::vector<Gap>{} : find_vanished(state, here, receipts.sent);
 }
 
-static void append_pictures(const std::string& path, std::vector<EnvelopeName>& names) {
+// One that somebody put back into the spool as well is on its way.
+static void append_pictures(const Spool& spool, const std::string& folder, std::vector<EnvelopeName>& names) {
+  const auto path = spool.path() + folder;
   if (!exists(path)) return;
   const auto dir = open_dir(path);
   for (const auto& listed : list_envelopes(dir.get())) {
     const auto link = link_of(dir.get(), listed.envelope.name);
-    if (!link || !link->event) names.push_back(listed.envelope.name);
+    if ((!link || !link->event) && !spool.contains(listed.envelope.name)) names.push_back(listed.envelope.name);
   }
 }
 
@@ -212,10 +214,10 @@ std::vector<Gap> Station::look_for_put_aside(bool with_damaged) {
   const auto receipts = load_receipt_state(context_.state + "/receipt");
   const auto present = load().chain;
   std::vector<EnvelopeName> refused, damaged = spool_.stuck();
-  append_pictures(spool_.path() + "/refused", refused);
+  append_pictures(spool_, "/refused", refused);
   auto gaps = find_put_aside(std::move(refused), "refused", present, receipts.sent);
   if (!with_damaged || receipts.is_lost) return gaps;
-  append_pictures(spool_.path() + "/damaged", damaged);
+  append_pictures(spool_, "/damaged", damaged);
   const auto lost = find_put_aside(std::move(damaged), "damaged", present, receipts.sent);
   gaps.insert(gaps.end(), lost.begin(), lost.end());
   return gaps;
