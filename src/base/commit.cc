@@ -247,8 +247,15 @@ void replace_file(const std::string& path, ByteView content, mode_t mode) {
   replace_one(group);
 }
 
+Renamed rename_new(int from_dir, const std::string& from, int to_dir, const std::string& to) {
+  if (::renameat2(from_dir, from.c_str(), to_dir, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return {errno, false};
+  if (::faccessat(to_dir, to.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {EEXIST, true};
+  return {::renameat(from_dir, from.c_str(), to_dir, to.c_str()) == 0 ? 0 : errno, true};
+}
+
 void move_file(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where) {
-  if (::renameat2(from_dir, from.c_str(), to_dir, to.c_str(), RENAME_NOREPLACE) != 0) throw_errno("cannot move", where);
+  if (const auto moved = rename_new(from_dir, from, to_dir, to); moved.error != 0) throw_errno("cannot move", where, moved.error);
   // The new place first: a crash between the two may show the file twice in the journal's order, but never nowhere.
   sync_dir(to_dir, where);
   sync_dir(from_dir, where);

@@ -86,7 +86,14 @@ class ReplaceGroup {
 };
 void replace_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where);
 void replace_file(const std::string& path, ByteView content, mode_t mode);
-// rename(2) within one file system, refusing to overwrite, both directories synced: for moving, not for making.
+// rename(2) within one file system that refuses to overwrite, and syncs nothing. Where the file system cannot refuse (NFS, sshfs) it is looked for the name
+// before, which is as good as long as nobody else makes names in `to_dir`.
+struct Renamed {
+  int error = 0;          // errno, or 0
+  bool by_looking = false;
+};
+[[nodiscard]] Renamed rename_new(int from_dir, const std::string& from, int to_dir, const std::string& to);
+// The same, both directories synced: for moving, not for making.
 void move_file(int from_dir, const std::string& from, int to_dir, const std::string& to, const std::string& where);
 // The same where the name may be taken: by the same octets, and the move has succeeded (an earlier try, a copy that somebody put back); by others, and
 // this one is named TO.2, TO.3 … beside them. Gives the name that it has now.

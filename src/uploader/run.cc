@@ -13,6 +13,13 @@ namespace shutterseal::uploader {
 
 using transport::Outcome;
 
+// What waits in the spool was sent all the same.
+static void report_place(const Session& session) {
+  const auto& place = session.place();
+  if (!place.is_there())
+    throw Error(ErrorKind::no_input, "the capture directory '" + escape_untrusted(place.path(), kLongestSubject) + "' cannot be used: " + place.reason());
+}
+
 [[noreturn]] static void fail_with(const Sender& sender) {
   const auto kind = sender.last_outcome() == Outcome::wrong_host_key  ? ErrorKind::protocol
                     : sender.last_outcome() == Outcome::login_refused ? ErrorKind::permission
@@ -48,8 +55,9 @@ int run_command(const config::Arguments& arguments) {
     ending = session.run();
     rejected += session.rejected();
     report_ending(session, ending);
+    report_place(session);
   }
-  if (rejected != 0) throw Error(ErrorKind::data, std::to_string(rejected) + " files were no pictures: see rejected/ in the capture directory");
+  if (rejected != 0) throw Error(ErrorKind::data, std::to_string(rejected) + " files were no pictures, or cannot be read: see rejected/ in the capture directory");
   return 0;
 }
 

@@ -2,8 +2,6 @@
 #include "src/uploader/session.h"
 
 #include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
@@ -12,8 +10,8 @@ namespace shutterseal::uploader {
 
 static constexpr std::size_t kMostInGroup = 32;
 static constexpr std::size_t kMostClaimed = 4096;  // a look at the directory costs an open a file: not one look a group
-static constexpr int kRescanMs = 10'000;     // inotify may overflow; another process may have sealed an event
-static constexpr int kRetryMs = 1'000;       // for a picture that is being written
+static constexpr std::int64_t kRescanMs = 10'000;  // inotify may overflow; another process may have sealed an event
+static constexpr std::int64_t kRetryMs = 1'000;    // for a picture that is being written, at first; where there are no notices; for a place that is away
 static constexpr int kEndPollMs = 5;
 static constexpr std::int64_t kGapInterval = 3'600'000, kGapRest = 60'000;  // a look at all folders; the rest when there are too many for once
 static constexpr std::size_t kMostGaps = 16;
@@ -29,7 +27,9 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
       opening_(std::async(std::launch::async, [&context, &passphrase] { return open_ssh_key(context, passphrase); })),
       identity_(load_identity(context)),
       sealer_(make_sealer(context, identity_, passphrase)),
-      capture_(context.settings.capture_dir),
+      troubles_(context.state + "/troubles"),
+      capture_(context.settings, context.state, troubles_),
+      watcher_(context.settings.capture_dir),
       spool_(context.paths.spool),
       station_(context, identity_, *sealer_, &capture_, spool_),
       login_(opening_.get(), identity_),
@@ -54,10 +54,76 @@ Sender::Hooks Session::hooks() {
 
 // ---- the sealing side -------------------------------------------------------------------------------------------------------------
 
+// One step's error costs that step: said by watch, and tried again with the next look; thrown by run, behind all the others.
+void Session::attempt(const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const Error&) {
+    if (!failed_) failed_ = std::current_exception();
+  }
+}
+
+void Session::tell(const std::vector<LogLine>& lines) const {
+  for (const auto& line : lines) log_.warning(line);
+}
+
+// What lies at a place that the path leads to no more is still had by its descriptors: finished pictures are sealed, and what is not finished is lost to us.
+void Session::seal_left() {
+  auto names = capture_.claimed();
+  const bool elsewhere = capture_.place().is_elsewhere();
+  if (elsewhere) {
+    const auto fresh = capture_.claim_finished(kMostClaimed);
+    names.insert(names.end(), fresh.begin(), fresh.end());
+    losses_.add("left-behind", capture_.counts().young + capture_.counts().left);
+  }
+  for (std::size_t at = 0; at < names.size(); at += kMostInGroup)
+    seal_group({names.begin() + static_cast<std::ptrdiff_t>(at), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), at + kMostInGroup))});
+  if (elsewhere) losses_.add("left-behind", capture_.claimed().size());
+}
+
+// False: not yet, because what lies there cannot be sealed now.
+bool Session::leave_place() {
+  const auto& place = capture_.place();
+  if (!place.is_there()) return true;
+  const char* what = place.is_deleted() ? "deleted" : place.is_elsewhere() ? "another" : place.may_be_written() ? "without-claims" : "not-writable";
+  log_.warning(LogLine("capture-dir").field("found", what).untrusted("path", place.path()));
+  if (place.is_deleted() || !place.may_be_written()) return true;
+  if (!has_room()) return false;
+  seal_left();
+  return true;
+}
+
+void Session::look_at_place() {
+  if (!capture_.place().is_same() && leave_place()) {
+    capture_.open();
+    claimed_.clear();
+    watcher_.begin_anew();
+  }
+  capture_.look_at_rejected();
+  const auto& place = capture_.place();
+  if (!place.is_there()) troubles_.note(Looking::at_place, "capture-dir " + place.reason(), place.path());
+  tell(troubles_.settle(Looking::at_place, now_ms()));
+}
+
+void Session::take_judged() {
+  const auto judged = capture_.take_judged();
+  for (const auto& line : judged.rejected) log_.warning(LogLine("rejected").untrusted("file", line));
+  for (const auto& name : judged.removed) log_.warning(LogLine("rejected-removed").untrusted("file", name));
+  rejected_ += judged.rejected.size();
+  losses_.add("rejected", judged.rejected.size());
+  losses_.add("damaged", judged.damaged);
+  losses_.add("rejected-removed", judged.removed.size());
+}
+
 // First what an earlier run, or a full disk, left.
 std::vector<std::string> Session::claim() {
   auto claimed = capture_.claimed();
-  return claimed.empty() ? capture_.claim_finished(kMostClaimed) : claimed;
+  tell(troubles_.settle(Looking::at_claims, now_ms()));
+  if (!claimed.empty()) return claimed;
+  claimed = capture_.claim_finished(kMostClaimed);
+  tell(troubles_.settle(Looking::at_files, now_ms()));
+  take_judged();
+  return claimed;
 }
 
 // Nothing is lost by a full spool itself, but the camera software may overwrite what waits for it.
@@ -86,20 +152,38 @@ bool Session::seal_some() {
   const auto size = static_cast<std::ptrdiff_t>(std::min(claimed_.size(), kMostInGroup));
   const std::vector<std::string> group(claimed_.begin(), claimed_.begin() + size);
   claimed_.erase(claimed_.begin(), claimed_.begin() + size);
+  return seal_group(group) != 0 || !claimed_.empty();
+}
+
+// How many are done with, sealed or put aside.
+std::size_t Session::seal_group(const std::vector<std::string>& group) {
+  const auto rejected = rejected_;
   const auto result = station_.seal_pictures(group);
-  for (const auto& line : result.rejected) log_.warning(LogLine("rejected").untrusted("file", line));
-  rejected_ += result.rejected.size();
-  losses_.add("rejected", result.rejected.size());
+  take_judged();
   losses_.add("vanished", result.vanished);
   if (!result.sealed.empty()) heartbeat_.sealed();
-  return !result.sealed.empty() || !result.rejected.empty();
+  return result.sealed.size() + rejected_ - rejected;
 }
 
 void Session::seal_all() {
+  look_at_place();
+  if (!capture_.place().is_there()) return;
   while (!stop_ && seal_some()) {
     manager_.alive();
     poll_stop();
   }
+  capture_.remove_emptied();
+}
+
+// Whether they are finished, run learns from a second look alone.
+void Session::seal_untold() {
+  if (!capture_.place().is_there() || capture_.counts().untold == 0 || spool_full_) return;
+  struct pollfd waited {
+    stop_signal_.fd(), POLLIN, 0
+  };
+  static_cast<void>(::poll(&waited, 1, static_cast<int>(kQuietMs + kRetryMs / 4)));
+  poll_stop();
+  seal_all();
 }
 
 // What was sealed and lost. At start, every hour, and when something was refused or put aside.
@@ -122,7 +206,13 @@ void Session::state_losses(bool ending) {
   }
 }
 
+void Session::state_troubles() {
+  for (const auto& [note, text] : troubles_.due(now_ms())) static_cast<void>(station_.seal_event(note, text));
+}
+
+// None while the pictures' place is away: it would say that all is well.
 void Session::beat(bool running) {
+  if (!capture_.place().is_there()) return;
   const bool nothing_waits = spool_.backlog().count == 0;
   if (!(running ? heartbeat_.is_due_in_run(nothing_waits) : heartbeat_.is_due(nothing_waits))) return;
   const auto note = heartbeat_note(context_.settings.heartbeat_ms);
@@ -208,11 +298,14 @@ Ending Session::run() {
   std::thread sending([this] { send_until_done(false); });
   std::exception_ptr failure;
   try {
-    state_gaps();
-    seal_all();
-    state_losses(true);
-    unsealed_.save();
-    beat(true);
+    attempt([this] { state_gaps(); });
+    attempt([this] { seal_all(); });
+    attempt([this] { seal_untold(); });
+    attempt([this] { state_losses(true); });
+    attempt([this] { state_troubles(); });
+    attempt([this] { unsealed_.save(); });
+    attempt([this] { beat(true); });
+    failure = std::exchange(failed_, nullptr);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -246,45 +339,58 @@ void Session::state_late_gaps(std::exception_ptr& failure) {
   spool_.wake();
 }
 
-static Fd watch_directory(const std::string& path) {
-  Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!fd || ::inotify_add_watch(fd.get(), path.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0) throw_errno("cannot watch", path);
-  return fd;
+// A full disk, for one: the originals are still there. Said, and tried again.
+void Session::work() {
+  attempt([this] { state_gaps(); });
+  attempt([this] { seal_all(); });
+  attempt([this] { state_losses(false); });
+  attempt([this] { state_troubles(); });
+  attempt([this] { beat(false); });
 }
 
-static void drain_events(int fd) {
-  alignas(struct inotify_event) char buffer[16 * 1024];
-  while (::read(fd, buffer, sizeof buffer) > 0) {
+std::int64_t Session::pause() const {
+  if (failed_) return kRescanMs;
+  if (!capture_.place().is_there() || !watcher_.is_complete()) return kRetryMs;
+  return waited_ms_ != 0 ? waited_ms_ : kRescanMs;
+}
+
+// What only stays must not make the looks more frequent: of a picture that is not finished a notice will tell, or it grows old.
+void Session::wait_for_notice() {
+  const bool fresh = capture_.place().is_there() && watcher_.follow(capture_.folders());
+  if (!watcher_.is_complete()) troubles_.note(Looking::at_notices, "no-notices", watcher_.lack(), Weight::told);
+  tell(troubles_.settle(Looking::at_notices, now_ms()));
+  if (fresh && !failed_) return;
+  waited_ms_ = capture_.counts().young == 0 || spool_full_ ? 0 : std::min(std::max(kRetryMs, waited_ms_ * 2), kRescanMs);
+  const auto until = monotonic_ms() + pause();
+  for (auto left = pause(); left > 0 && !stop_ && !sender_ended_; left = until - monotonic_ms()) {
+    struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {failed_ ? -1 : watcher_.fd(), POLLIN, 0}};
+    static_cast<void>(::poll(waited, 2, static_cast<int>(left)));
+    poll_stop();
+    if (waited[1].revents != 0 && watcher_.heard()) {
+      waited_ms_ = 0;
+      return;
+    }
   }
 }
 
 void Session::wait_for_pictures() {
-  const auto events = watch_directory(context_.settings.capture_dir);
   auto next_rescan = monotonic_ms() + kRescanMs;
   manager_.ready();
   while (!stop_ && !sender_ended_) {
     manager_.alive();
     refuse_to_hang();
+    failed_ = nullptr;
     if (monotonic_ms() >= next_rescan) {
-      station_.recover();  // what another process sealed, an alert for one
+      attempt([this] { station_.recover(); });  // what another process sealed, an alert for one
       next_rescan = monotonic_ms() + kRescanMs;
     }
-    bool trouble = false;
+    work();
     try {
-      state_gaps();
-      seal_all();
-      state_losses(false);
-      beat(false);
+      if (failed_) std::rethrow_exception(failed_);
     } catch (const Error& error) {
-      // A full disk, an unreadable picture: the originals are still there. Said, and tried again.
       log_.write(LogLevel::error, error.what());
-      trouble = true;
     }
-    struct pollfd waited[2] = {{stop_signal_.fd(), POLLIN, 0}, {events.get(), POLLIN, 0}};
-    const bool soon = !trouble && capture_.count_waiting() > 0 && !spool_full_;
-    static_cast<void>(::poll(waited, trouble ? 1 : 2, soon ? kRetryMs : kRescanMs));
-    drain_events(events.get());
-    poll_stop();
+    wait_for_notice();
   }
   state_losses(true);
   unsealed_.save();

@@ -13,12 +13,18 @@ namespace shutterseal::uploader {
 static constexpr const char *kSigningKey = "/signing.key", *kSshKey = "/ssh.key";
 
 static constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
+static constexpr std::uint64_t kDeepest = 16;
 static constexpr std::uint64_t kLargestSize = std::uint64_t{1} << 46;
 static constexpr std::int64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHour;
 
 static void bind(config::Settings& table, UploadSettings& settings) {
   table.text("camera", settings.camera);
   table.path("capture-dir", settings.capture_dir);
+  table.number("capture-depth", settings.capture_depth, 0, kDeepest);
+  table.flag("remove-empty-dirs", settings.remove_empty_dirs);
+  table.list("ignore", settings.ignore);
+  table.text("rejected", settings.rejected_text);
+  table.size("rejected-limit", settings.rejected_limit, 0, kLargestSize);
   table.path("passphrase-file", settings.passphrase_file);
   table.text("signing-key", settings.signing_key);
   table.text("ssh-key", settings.ssh_key);
@@ -67,6 +73,8 @@ static void check(UploadSettings& settings, const std::string& file) {
   const auto keep = parse_keep(settings.keep_text);
   if (!keep) refuse(file, "'keep' is none, a time with its unit such as 7d, or a size with its unit such as 1G");
   settings.keep = *keep;
+  if (settings.rejected_text != "pictures" && settings.rejected_text != "all") refuse(file, "'rejected' is pictures or all");
+  settings.reject_all = settings.rejected_text == "all";
   const auto level = parse_log_level(settings.log_level_text);
   if (!level) refuse(file, "'log-level' is error, warning, info or debug");
   settings.log_level = *level;

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "src/base/log.h"
 #include "src/base/paths.h"
 #include "src/base/secret.h"
 #include "src/config/arguments.h"
 #include "src/keystore/keystore.h"
+#include "src/uploader/names.h"
 
 namespace shutterseal::uploader {
 
@@ -26,6 +28,12 @@ struct Keep {
 struct UploadSettings {
   std::string camera;  // optional: a guard against the wrong state directory; the identity comes from the keys
   std::string capture_dir;
+  std::uint64_t capture_depth = 4;
+  bool remove_empty_dirs = false;
+  std::vector<std::string> ignore = default_ignored();  // patterns, several a line
+  std::string rejected_text = "pictures";
+  bool reject_all = false;  // what is no picture by its looks goes to rejected/, too
+  std::uint64_t rejected_limit = std::uint64_t{64} << 20;
   std::string passphrase_file;
   std::string signing_key, ssh_key;  // key URIs
   keystore::Hardware hardware{"device:/dev/tpmrm0", {}};

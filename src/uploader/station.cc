@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/uploader/station.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,7 @@ struct Station::Draft {
 Station::Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool)
     : context_(context), identity_(identity), sealer_(sealer), capture_(capture), spool_(spool), chain_file_(context.state + "/chain") {}
 
+static constexpr const char* kUnreadable = "the disk cannot read it";
 static constexpr const char* kSpoolFolders[] = {"", "/refused", "/kept", "/damaged"};
 
 static void append_names(const std::string& dir, std::vector<EnvelopeName>& names) {
@@ -38,6 +40,12 @@ Station::Held Station::hold_chain() {
   return {std::move(own), FileLock::wait(context_.chain_lock)};
 }
 
+// Known to be gone: a place that is not mounted, and a disk that cannot be asked, have not said so.
+static bool is_gone(const std::string& dir, const std::string& name) {
+  if (::faccessat(AT_FDCWD, (dir + name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT) return false;
+  return ::access(dir.c_str(), F_OK) == 0;
+}
+
 // The chain is held. Another process (an alert) may have sealed since: then the file differs from what we wrote.
 ChainState Station::load() {
   const auto text = read_state_text(chain_file_);
@@ -47,7 +55,7 @@ ChainState Station::load() {
   const auto receipts = load_receipt_state(context_.state + "/receipt");
   around.sent = &receipts.sent;
   const auto claimed_dir = context_.settings.capture_dir + "/.claimed/";
-  around.original_exists = [&](const std::string& name) { return exists(claimed_dir + name); };
+  around.original_exists = [&](const std::string& name) { return !is_gone(claimed_dir, name); };
   auto result = reconcile(text ? parse_chain(*text, chain_file_) : std::nullopt, around);
   if (!result.finished.empty()) remove_finished(result.finished, claimed_dir);
   store(result.state);
@@ -58,10 +66,12 @@ ChainState Station::load() {
 void Station::remove_finished(const std::vector<std::string>& originals, const std::string& claimed_dir) const {
   // Their envelopes may have got their names from a process that was killed before it synced.
   sync_dir(spool_.dir(), spool_.path());
-  if (!exists(claimed_dir)) return;
-  const auto claimed = open_dir(claimed_dir);
-  for (const auto& name : originals) unlink_at(claimed.get(), name);
-  sync_dir(claimed.get(), claimed_dir);
+  // What cannot be removed now (the place turned read-only) is sealed a second time when it can be; waiting for that would seal nothing more at all.
+  const Fd claimed(::open(claimed_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!claimed) return;
+  bool removed = false;
+  for (const auto& name : originals) removed = ::unlinkat(claimed.get(), name.c_str(), 0) == 0 || removed;
+  if (removed) sync_dir(claimed.get(), claimed_dir);
 }
 
 void Station::store(const ChainState& state) {
@@ -96,42 +106,50 @@ void Station::add_sealed(Draft& draft, const envelope::Sealed& sealed, const std
   draft.envelopes.push_back({name, sealed.size, false, original.empty()});
 }
 
-// `shrunk`: the file did not stay as large as it was. `broken`: the disk cannot read it, and never will.
-enum class Reading { whole, shrunk, broken };
-static Reading read_exactly(int fd, std::span<std::uint8_t> out, const std::string& name) {
+// `changing`: somebody still works on it. `broken`: this file cannot be read, for whatever reason; its neighbours can.
+enum class Reading { whole, changing, broken };
+static Reading read_exactly(const HostileFile& file, std::span<std::uint8_t> out) {
   std::size_t filled = 0;
   while (filled < out.size()) {
-    const auto got = ::read(fd, out.data() + filled, out.size() - filled);
+    const auto got = ::read(file.fd.get(), out.data() + filled, out.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EIO) return Reading::broken;
-    if (got < 0) throw_errno("cannot read", name);
-    if (got == 0) return Reading::shrunk;
+    if (got < 0) return Reading::broken;
+    if (got == 0) return Reading::changing;
     filled += static_cast<std::size_t>(got);
   }
-  return Reading::whole;
+  struct stat now {};
+  if (::fstat(file.fd.get(), &now) != 0) return Reading::broken;
+  const bool same = now.st_size == file.info.st_size && now.st_mtim.tv_sec == file.info.st_mtim.tv_sec && now.st_mtim.tv_nsec == file.info.st_mtim.tv_nsec;
+  return same ? Reading::whole : Reading::changing;
+}
+
+// The file, if there is something to read; otherwise it was dealt with.
+std::optional<HostileFile> Station::open_claimed(const std::string& claimed, SealingResult& result) {
+  auto file = open_hostile(capture_->claimed_dir(), claimed);
+  const auto size = static_cast<std::uint64_t>(file.info.st_size);
+  switch (file.problem) {
+    case HostileProblem::vanished: ++result.vanished; return std::nullopt;
+    case HostileProblem::unreadable: capture_->postpone(claimed, "unreadable", Capture::kLongPauseMs); return std::nullopt;
+    case HostileProblem::not_regular: capture_->reject(claimed, "not a regular file", false); return std::nullopt;
+    case HostileProblem::broken: capture_->reject(claimed, kUnreadable, false); return std::nullopt;
+    case HostileProblem::none: break;
+  }
+  if (size != 0 && size <= context_.settings.picture_limit) return file;
+  capture_->reject(claimed, size == 0 ? "empty" : "larger than picture-limit", size == 0);
+  return std::nullopt;
 }
 
 void Station::add_picture(Draft& draft, const std::string& claimed, SealingResult& result) {
-  const auto where = capture_->path() + "/.claimed/" + claimed;
-  const auto reject = [&](const std::string& reason) { result.rejected.push_back(capture_->reject(claimed) + ": " + reason); };
-  const auto file = open_hostile(capture_->claimed_dir(), claimed);
-  if (file.problem == HostileProblem::vanished) {
-    ++result.vanished;
-    return;
-  }
-  if (file.problem == HostileProblem::unreadable) throw_errno("cannot read", where, EACCES);
-  if (file.problem != HostileProblem::none) return reject("not a regular file");
-  const auto size = static_cast<std::uint64_t>(file.info.st_size);
-  if (size == 0) return reject("empty");
-  if (size > context_.settings.picture_limit) return reject("larger than picture-limit");
-  envelope::PictureBuffer buffer(size, sealer_.recipients());
-  const auto reading = read_exactly(file.fd.get(), buffer.content(), where);
-  if (reading == Reading::shrunk) return;  // somebody still works on it; the next pass sees it
-  if (reading == Reading::broken) return reject("the disk cannot read it");  // left where it is, it would keep all behind it waiting
+  const auto file = open_claimed(claimed, result);
+  if (!file) return;
+  envelope::PictureBuffer buffer(static_cast<std::uint64_t>(file->info.st_size), sealer_.recipients());
+  const auto reading = read_exactly(*file, buffer.content());
+  if (reading == Reading::changing) return capture_->postpone(claimed, "still changing", Capture::kShortPauseMs);
+  if (reading == Reading::broken) return capture_->reject(claimed, kUnreadable, false);
   const auto reason = fault_of_jpeg(buffer.content());
-  if (!reason.empty()) return reject(reason);
+  if (!reason.empty()) return capture_->reject(claimed, reason, true);
   const auto passage = next_passage(draft);
-  const auto captured_at = std::clamp<TimeMs>(mtime_ms(file.info), 0, kLatestTime);
+  const auto captured_at = std::clamp<TimeMs>(mtime_ms(file->info), 0, kLatestTime);
   const envelope::Capture inner{.camera = passage.camera,
                                 .chain = passage.chain,
                                 .sequence = passage.sequence,

@@ -23,7 +23,6 @@ namespace shutterseal::uploader {
 
 struct SealingResult {
   std::vector<Envelope> sealed;
-  std::vector<std::string> rejected;  // "NAME: REASON", of files that are now in rejected/
   std::size_t vanished = 0;           // claimed, and taken away before they could be read
 };
 
@@ -33,7 +32,8 @@ class Station {
   Station(const Context& context, const Identity& identity, const envelope::Sealer& sealer, Capture* capture, Spool& spool);
   // Finishes what an earlier run left half done and takes in what another process sealed. Before anything else, and now and then.
   void recover();
-  // Seals these claimed pictures as one group. Error io when the disk is full: the originals stay in .claimed/.
+  // Seals these claimed pictures as one group; what is none goes to rejected/, what cannot be sealed stays, and `capture` knows of both. Error io when the
+  // disk is full: the originals stay in .claimed/.
   [[nodiscard]] SealingResult seal_pictures(const std::vector<std::string>& claimed);
   Envelope seal_event(const std::string& note, const std::string& text);
   // Of envelopes that were sealed and are lost, or refused; pictures alone, or each statement would cause the next. `with_damaged`: a receipt was looked
@@ -54,6 +54,7 @@ class Station {
   [[nodiscard]] ChainState load();
   [[nodiscard]] std::vector<Gap> look_for_vanished();
   [[nodiscard]] std::vector<Gap> look_for_put_aside(bool with_damaged);
+  [[nodiscard]] std::optional<HostileFile> open_claimed(const std::string& claimed, SealingResult& result);
   void add_picture(Draft& draft, const std::string& claimed, SealingResult& result);
   void add_sealed(Draft& draft, const envelope::Sealed& sealed, const std::string& original);
   [[nodiscard]] envelope::Passage next_passage(const Draft& draft) const;

@@ -2,10 +2,13 @@
 // status: what an operator asks first. It opens no key and takes no lock.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/base/file.h"
 #include "src/base/output.h"
 #include "src/base/text.h"
 #include "src/report/json.h"
+#include "src/uploader/capture.h"
 #include "src/uploader/commands.h"
 #include "src/uploader/identity.h"
 #include "src/uploader/receipt.h"
@@ -35,10 +38,24 @@ static void add_spool(report::Json& json, const Context& context) {
   json["backlog"] = count;
   json["backlog_bytes"] = octets;
   json["oldest_seconds"] = oldest == 0 ? 0 : std::max<TimeMs>(0, (now_ms() - oldest) / 1000);
-  json["unsealed"] = count_files(context.settings.capture_dir) + count_files(context.settings.capture_dir + "/.claimed");
-  json["rejected"] = count_files(context.settings.capture_dir + "/rejected");
   json["refused_by_server"] = count_files(context.paths.spool + "/refused");
   json["damaged"] = count_files(context.paths.spool + "/damaged");
+}
+
+// As the user who asks sees it; what the uploader could not read it noted itself.
+static void add_capture(report::Json& json, const Context& context, const std::vector<Trouble>& troubles) {
+  const auto found = survey(context.settings);
+  const auto noted = std::count_if(troubles.begin(), troubles.end(), [](const Trouble& one) { return one.reason == "unreadable"; });
+  json["unsealed"] = found.pictures + found.claimed;
+  json["claimed"] = found.claimed;
+  json["unreadable"] = std::max(found.unreadable, static_cast<std::size_t>(noted));
+  json["ignored"] = found.ignored;
+  json["other_files"] = found.others;
+  json["rejected"] = found.rejected;
+  json["rejected_bytes"] = found.rejected_octets;
+  json["troubles"] = report::Json::array();
+  for (const auto& one : troubles)
+    json["troubles"].push_back({{"reason", one.reason}, {"subject", one.subject}, {"since", rfc3339(one.since)}});
 }
 
 static void add_link(report::Json& json, const Context& context) {
@@ -61,13 +78,17 @@ int status_command(const config::Arguments& arguments) {
   json["signing_key"] = context.signing_key.text;
   json["ssh_key"] = context.ssh_key.text;
   add_spool(json, context);
+  const auto troubles = Troubles(context.state + "/troubles").all();
+  add_capture(json, context, troubles);
   add_link(json, context);
   if (arguments.has("json")) {
     say("{}\n", report::to_text(json));
     return 0;
   }
+  json["troubles"] = troubles.size();
   for (const auto& [key, value] : json.items())
     say("{:<22} {}\n", key, value.is_null() ? "-" : value.is_string() ? make_printable(value.get<std::string>()) : report::to_text(value));
+  for (const auto& one : troubles) say("trouble: {}: '{}' since {}\n", one.reason, one.subject, rfc3339(one.since));
   if (now_ms() < certificate.not_before) say("warning: this camera's clock is before its certificate begins: {}\n", rfc3339(certificate.not_before));
   for (const auto& warning : key_warnings(context)) say("warning: {}\n", warning);
   if (identity.bundle.custodians.size() == 1) say("warning: one custodian alone can open these pictures\n");
