@@ -112,9 +112,9 @@ void Capture::weigh_finish(const TreeEntry& entry, const HostileFile& file, bool
     finished.push_back({mtime_ms(file.info), entry.folder, entry.name, entry.path});
     return;
   }
-  if (size == 0) return put_aside(entry, "empty", true);
-  if (size > settings_.picture_limit) return put_aside(entry, "larger than picture-limit", false);
-  put_aside(entry, looks_so && begins_as_jpeg(file) ? kCutShort : "no JPEG", true);
+  if (size == 0) return put_aside(entry, "empty", &file.info);
+  if (size > settings_.picture_limit) return put_aside(entry, "larger than picture-limit", nullptr);
+  put_aside(entry, looks_so && begins_as_jpeg(file) ? kCutShort : "no JPEG", &file.info);
 }
 
 static bool is_damage(int error) { return error == EUCLEAN || error == EBADMSG || error == EIO; }
@@ -122,7 +122,7 @@ static bool is_damage(int error) { return error == EUCLEAN || error == EBADMSG |
 // What the disk has lost is put aside and stated. An inode that is damaged cannot be moved either, as a rule: then it stays, and is stated all the same.
 void Capture::weigh_broken(const TreeEntry& entry, int error) {
   if (!is_damage(error)) return leave(entry.path, "unreadable");
-  const auto moved = rejected_.take(entry.dir, entry.name, entry.name, next_claim_name(entry.name), false);
+  const auto moved = rejected_.take(entry.dir, entry.name, entry.name, next_claim_name(entry.name), nullptr);
   if (!moved.empty()) {
     judged_.rejected.push_back(moved + ": the disk cannot read it");
     return;
@@ -131,8 +131,8 @@ void Capture::weigh_broken(const TreeEntry& entry, int error) {
   if (troubles_.note(Looking::at_files, "damaged", entry.path, Weight::told)) ++judged_.damaged;
 }
 
-void Capture::put_aside(const TreeEntry& entry, const std::string& reason, bool may_grow) {
-  const auto moved = rejected_.take(entry.dir, entry.name, entry.name.substr(0, kLongestOriginal), next_claim_name(entry.name), may_grow);
+void Capture::put_aside(const TreeEntry& entry, const std::string& reason, const struct stat* growing) {
+  const auto moved = rejected_.take(entry.dir, entry.name, entry.name.substr(0, kLongestOriginal), next_claim_name(entry.name), growing);
   if (moved.empty()) return leave(entry.path, "not rejectable");
   judged_.rejected.push_back(moved + ": " + reason);
   if (!entry.folder.empty()) emptied_.insert(entry.folder);
@@ -263,8 +263,8 @@ void Capture::postpone(const std::string& claimed_name, const std::string& reaso
   stays_[claimed_name] = {reason, monotonic_ms() + pause_ms};
 }
 
-void Capture::reject(const std::string& claimed_name, const std::string& reason, bool may_grow) {
-  const auto moved = rejected_.take(place_.claimed(), claimed_name, original_name(claimed_name), claimed_name, may_grow);
+void Capture::reject(const std::string& claimed_name, const std::string& reason, const struct stat* growing) {
+  const auto moved = rejected_.take(place_.claimed(), claimed_name, original_name(claimed_name), claimed_name, growing);
   if (moved.empty()) return postpone(claimed_name, "not rejectable", kLongPauseMs);
   judged_.rejected.push_back(moved + ": " + reason);
 }

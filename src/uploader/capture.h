@@ -64,8 +64,8 @@ class Capture {
   [[nodiscard]] const std::string& path() const { return place_.path(); }
   void remove_claimed(const std::vector<std::string>& names);  // what cannot be removed is remembered, and not sealed twice
   void sync_claimed() const;  // what was claimed and removed so far is durable
-  // To rejected/, under its own name. What cannot be moved stays where it is, said, and is not given again for a while. `may_grow`: it may not be all of it.
-  void reject(const std::string& claimed_name, const std::string& reason, bool may_grow);
+  // To rejected/, under its own name. What cannot be moved stays where it is, said, and is not given again for a while. `growing`: see Rejected.
+  void reject(const std::string& claimed_name, const std::string& reason, const struct stat* growing);
   // It stays, said, and is given again after a while: a long one, or a short one where somebody still works on it.
   void postpone(const std::string& claimed_name, const std::string& reason, std::int64_t pause_ms);
   static constexpr std::int64_t kLongPauseMs = 600'000, kShortPauseMs = 2'000;
@@ -82,7 +82,7 @@ class Capture {
   void weigh(const TreeEntry& entry, std::vector<Candidate>& finished);
   void weigh_finish(const TreeEntry& entry, const HostileFile& file, bool looks_so, std::vector<Candidate>& finished);
   void weigh_broken(const TreeEntry& entry, int error);
-  void put_aside(const TreeEntry& entry, const std::string& reason, bool may_grow);
+  void put_aside(const TreeEntry& entry, const std::string& reason, const struct stat* growing);
   void leave(const std::string& path, const std::string& reason);
   [[nodiscard]] std::string claim(const Candidate& one);
   [[nodiscard]] static std::string next_claim_name(const std::string& name);

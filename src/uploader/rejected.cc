@@ -23,7 +23,7 @@ static constexpr std::size_t kMostGrowing = 256;  // the oldest is forgotten: lo
 static constexpr std::size_t kMostFiles = 4096;
 static constexpr std::uint64_t kShare = 8;  // of the file system: a camera with a RAM disk must be able to write
 
-static std::int64_t changed_ns(const struct stat& info) { return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec; }
+static std::int64_t in_ns(const timespec& time) { return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec; }
 
 Rejected::Rejected(std::string file, std::uint64_t limit) : file_(std::move(file)), limit_(limit) { load(); }
 
@@ -37,7 +37,7 @@ static void sync_both(int to, int from, const std::string& name) {
   }
 }
 
-std::string Rejected::take(int from, const std::string& name, const std::string& own, const std::string& other, bool may_grow) {
+std::string Rejected::take(int from, const std::string& name, const std::string& own, const std::string& other, const struct stat* growing) {
   if (dir_ < 0) return {};
   for (const auto& wanted : {own, other}) {
     const auto moved = rename_new(from, name, dir_, wanted);
@@ -45,8 +45,7 @@ std::string Rejected::take(int from, const std::string& name, const std::string&
     if (moved.error != 0) return {};
     sync_both(dir_, from, wanted);
     trim_due_ = true;
-    struct stat info {};
-    if (may_grow && ::fstatat(dir_, wanted.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) remember(wanted, info);
+    if (growing) remember(wanted, *growing);
     return wanted;
   }
   return {};
@@ -60,7 +59,7 @@ std::vector<std::string> Rejected::changed() {
     struct stat info {};
     if (::fstatat(dir_, one.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
     if (!S_ISREG(info.st_mode) || info.st_ino != one.inode) return true;
-    if (static_cast<std::uint64_t>(info.st_size) != one.size || changed_ns(info) != one.changed_ns) names.push_back(one.name);
+    if (static_cast<std::uint64_t>(info.st_size) != one.size || in_ns(info.st_mtim) != one.modified_ns) names.push_back(one.name);
     return false;
   });
   if (growing_.size() != known) save();
@@ -69,7 +68,7 @@ std::vector<std::string> Rejected::changed() {
 
 void Rejected::remember(const std::string& name, const struct stat& info) {
   std::erase_if(growing_, [&](const Aside& one) { return one.name == name; });
-  growing_.push_back({name, info.st_ino, static_cast<std::uint64_t>(info.st_size), changed_ns(info)});
+  growing_.push_back({name, info.st_ino, static_cast<std::uint64_t>(info.st_size), in_ns(info.st_mtim)});
   if (growing_.size() > kMostGrowing) growing_.erase(growing_.begin());
   save();
 }
@@ -94,7 +93,7 @@ static std::vector<Kept> list_kept(int dir) {
   for (const auto& name : list_dir(dir)) {
     struct stat info {};
     if (::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
-      all.push_back({changed_ns(info), std::max(static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_blocks) * 512), name});
+      all.push_back({in_ns(info.st_ctim), std::max(static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_blocks) * 512), name});
   }
   std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.since_ns < b.since_ns; });
   return all;
@@ -146,7 +145,7 @@ void Rejected::load() {
 void Rejected::save() {
   auto text = format_key_value("format", "1");
   for (const auto& one : growing_)
-    text += format_key_value("growing", fmt::format("{} {} {} {}", one.inode, one.size, std::max<std::int64_t>(0, one.changed_ns), to_hex(as_bytes(one.name))));
+    text += format_key_value("growing", fmt::format("{} {} {} {}", one.inode, one.size, std::max<std::int64_t>(0, one.modified_ns), to_hex(as_bytes(one.name))));
   try {
     replace_file(file_, as_bytes(text), 0600);
   } catch (const Error&) {  // this process knows; putting a file aside does not wait for it

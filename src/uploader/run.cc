@@ -61,6 +61,16 @@ int run_command(const config::Arguments& arguments) {
   return 0;
 }
 
+// Once it works, a refused file is no mistake of a person's and may mend itself: by 77 and 78 a service manager would not start it again.
+static Ending watch_on(Session& session) {
+  try {
+    return session.watch();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::permission && error.kind() != ErrorKind::config) throw;
+    throw Error(ErrorKind::temporary, error.what());
+  }
+}
+
 int watch_command(const config::Arguments& arguments) {
   const auto context = load_context(arguments);
   static_cast<void>(load_identity(context));
@@ -72,7 +82,10 @@ int watch_command(const config::Arguments& arguments) {
   mend_state(context, [&log](const LogLine& line) { log.error(line); });
   const auto passphrase = obtain_passphrase(context, false);
   log.info(LogLine("started"));
-  for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) ending = Session(context, passphrase, log, stop_signal).watch();
+  for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) {
+    Session session(context, passphrase, log, stop_signal);
+    ending = watch_on(session);
+  }
   log.info(LogLine("stopped"));
   return 0;
 }

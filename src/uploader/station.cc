@@ -130,12 +130,12 @@ std::optional<HostileFile> Station::open_claimed(const std::string& claimed, Sea
   switch (file.problem) {
     case HostileProblem::vanished: ++result.vanished; return std::nullopt;
     case HostileProblem::unreadable: capture_->postpone(claimed, "unreadable", Capture::kLongPauseMs); return std::nullopt;
-    case HostileProblem::not_regular: capture_->reject(claimed, "not a regular file", false); return std::nullopt;
-    case HostileProblem::broken: capture_->reject(claimed, kUnreadable, false); return std::nullopt;
+    case HostileProblem::not_regular: capture_->reject(claimed, "not a regular file", nullptr); return std::nullopt;
+    case HostileProblem::broken: capture_->reject(claimed, kUnreadable, nullptr); return std::nullopt;
     case HostileProblem::none: break;
   }
   if (size != 0 && size <= context_.settings.picture_limit) return file;
-  capture_->reject(claimed, size == 0 ? "empty" : "larger than picture-limit", size == 0);
+  capture_->reject(claimed, size == 0 ? "empty" : "larger than picture-limit", size == 0 ? &file.info : nullptr);
   return std::nullopt;
 }
 
@@ -145,9 +145,9 @@ void Station::add_picture(Draft& draft, const std::string& claimed, SealingResul
   envelope::PictureBuffer buffer(static_cast<std::uint64_t>(file->info.st_size), sealer_.recipients());
   const auto reading = read_exactly(*file, buffer.content());
   if (reading == Reading::changing) return capture_->postpone(claimed, "still changing", Capture::kShortPauseMs);
-  if (reading == Reading::broken) return capture_->reject(claimed, kUnreadable, false);
+  if (reading == Reading::broken) return capture_->reject(claimed, kUnreadable, nullptr);
   const auto reason = fault_of_jpeg(buffer.content());
-  if (!reason.empty()) return capture_->reject(claimed, reason, true);
+  if (!reason.empty()) return capture_->reject(claimed, reason, &file->info);
   const auto passage = next_passage(draft);
   const auto captured_at = std::clamp<TimeMs>(mtime_ms(file->info), 0, kLatestTime);
   const envelope::Capture inner{.camera = passage.camera,
