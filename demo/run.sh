@@ -8,6 +8,14 @@ bin=$(CDPATH='' cd "$1" && pwd)
 rm -rf "$2"
 mkdir -p "$2"
 out=$(CDPATH='' cd "$2" && pwd)
+# internal-sftp takes no folder with a space in its name, and sshd's configuration no quotation mark: such a folder has a plain name while this runs.
+plain_name=
+case $out in *[!A-Za-z0-9/._+,@:=-]*)
+  plain_name=$(mktemp -d)
+  ln -s "$out" "$plain_name/demo"
+  out=$plain_name/demo
+  ;;
+esac
 jpegs=${3:-}
 [ -z "$jpegs" ] || jpegs=$(CDPATH='' cd "$jpegs" && pwd)
 umask 022
@@ -20,6 +28,7 @@ ingestd_pid=
 cleanup() {
   [ -z "$ingestd_pid" ] || kill "$ingestd_pid" 2>/dev/null || true
   stop_sshd
+  [ -z "$plain_name" ] || rm -rf "$plain_name"
 }
 trap cleanup EXIT INT TERM
 

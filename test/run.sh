@@ -98,7 +98,7 @@ report_left_out() {
 left_out=$logs/left-out
 : > "$left_out"
 rm -f "$logs"/sanitizer.*
-for sanitizer in ASAN UBSAN TSAN; do export "${sanitizer}_OPTIONS=log_path=$(realpath "$logs")/sanitizer"; done
+for sanitizer in ASAN UBSAN TSAN; do export "${sanitizer}_OPTIONS=log_path=\"$(realpath "$logs")/sanitizer\""; done
 # PBKDF2 frees a million pieces: kept in a quarantine of 256 MiB, the default, they double and triple the time of each program's start.
 export ASAN_OPTIONS="$ASAN_OPTIONS:quarantine_size_mb=4"
 for kind; do

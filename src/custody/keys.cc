@@ -143,9 +143,17 @@ static void check_tls(const registry::ServerProfile& profile, const std::vector<
     throw Error(ErrorKind::usage, "1 to 4 --tls-authority belong to a --url of ftps://, and only to that");
 }
 
+// In a private tree sshd's forced command names the drop directory, and internal-sftp splits what it is given at spaces and knows no quotation mark: nothing
+// would ever arrive.
+static void refuse_unspeakable(const std::string& drop) {
+  if (drop.find_first_of(" \t\"%") != std::string::npos)
+    throw Error(ErrorKind::usage, "sshd's internal-sftp cannot be told of '" + escape_untrusted(drop, kLongestSubject) + "': choose a --root without space, quotation mark and '%'");
+}
+
 static int init_command(const config::Arguments& arguments) {
   const auto paths = paths_of(arguments);
   refuse_existing(paths.authority);
+  if (is_private_tree(arguments)) refuse_unspeakable(paths.drop);
   const auto profile = profile_of(arguments);
   const auto fresh = arguments.get("new-keys");
   if (!fresh.empty()) {

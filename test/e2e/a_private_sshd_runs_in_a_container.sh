@@ -8,7 +8,7 @@
 . "$project/test/lib/namespace.sh"
 enter_namespace "$@"
 mount --make-rprivate /
-mount -t tmpfs tmpfs /run
+cover /run -t tmpfs tmpfs
 ssh-keygen -q -t ed25519 -N '' -f "$world/key"
 cat > "$world/serve" <<'S'
 set -eu

@@ -20,6 +20,9 @@ at run
 shutterseal-upload status --root "a pole" > "$world/status"
 stop_ingestd
 [ "$(find "$server/var/lib/shutterseal/evidence" -name '*.p7m' | wc -l)" -eq 1 ] || fail "the picture is not in evidence"
+# A server's cannot: sshd splits the forced command that names its drop directory.
+expect 64 'without space' shutterseal init --root "$world/a server" --authority "$custodian/authority.pem" --custodian "$custodian/custodian.pem" \
+  --url sftp://127.0.0.1/ --host-key "$world/sshd/host_key.pub"
 # What an administrator writes is held to the rule.
 printf 'signing-key = file:relative.key\n' > "$world/relative.conf"
 expect 78 'absolute path' shutterseal-upload -t --config "$world/relative.conf" --root "a pole"

@@ -134,7 +134,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 P
-sed 's/^PassivePorts .*/PassivePorts 40000 40049/; s/^Port 21/Port 21\nDefaultAddress 127.0.0.1\nSocketBindTight on\nMasqueradeAddress 127.0.0.2/' "$world/good" > "$proftpd_conf"
+sed 's/^PassivePorts .*/PassivePorts 40000 40049/; s/^DefaultAddress .*/DefaultAddress 127.0.0.1\nSocketBindTight on\nMasqueradeAddress 127.0.0.2/' "$world/good" > "$proftpd_conf"
 restart_ftp
 in_machine /usr/bin/python3 /opt/test/cut.py > "$world/cut.log" 2>&1 &
 tries=0

@@ -48,7 +48,8 @@ $(id -un):x:$(id -u):$(id -g)::/:/bin/sh
 P
 printf 'root:x:0:\nalice:x:5000:\nshutterseal-cameras:x:5999:\nnogroup:x:%s:\n' "$(id -g)" > "$world/group"
 mkdir "$world/pam.d"
-module=$build/lib/pam_shutterseal.so
+module=$world/pam_shutterseal.so  # a line of PAM's ends a path at a space
+cp "$build/lib/pam_shutterseal.so" "$module"
 service() {
   name=$1
   shift

@@ -26,6 +26,9 @@ make_machine() {
   # Not the machine's: accounts and files of an installed shutterseal, what it enables, what it mounts.
   rm -rf "$root/etc/shutterseal" "$root/var/lib/shutterseal" "$root/srv/shutterseal" "$root/var/log/journal"
   find "$root/etc/systemd/system" -mindepth 1 -maxdepth 1 -name '*.wants' -exec rm -r {} +
+  # Its name has no address, as on many a host: nothing of ours may need one.
+  echo machine > "$root/etc/hostname"
+  printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"
   : > "$root/etc/fstab"
   sed -i '/^cam-/d;/^shutterseal/d' "$root/etc/passwd" "$root/etc/shadow" "$root/etc/group" "$root/etc/gshadow"
   mount -t tmpfs tmpfs "$root/tmp"
@@ -49,7 +52,8 @@ make_machine() {
 # Under a sanitizer the module is the plain build's: sshd does not load its runtime.
 install_built() {
   # pipefail is not POSIX: make's own words go to a file.
-  make -s -C "$project" install-built BUILD="$build" PAM_MODULE="$plain/lib/pam_shutterseal.so" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1 ||
+  # Relative: make splits names at spaces.
+  make -s -C "$project" install-built BUILD="${build#"$project"/}" PAM_MODULE="${plain#"$project"/}/lib/pam_shutterseal.so" DESTDIR="$root" prefix=/usr > "$world/install.log" 2>&1 ||
     { cat "$world/install.log"; fail "make install"; }
   [ -n "${SANITIZER_RUNTIME:-}" ] || return 0
   # The search for leaks is a ptrace, which the services' own fence forbids.

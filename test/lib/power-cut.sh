@@ -185,7 +185,7 @@ trial() {
 
 # The private sshd stays in this namespace: in one of its own it would hold on to file systems that are gone.
 prepare_machines() {
-  mount -t tmpfs tmpfs /run
+  cover /run -t tmpfs tmpfs
   mkdir /run/sshd
   make_disks "$1"
   mkdir -p "$receipts" "$world/originals"

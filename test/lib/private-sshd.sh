@@ -34,7 +34,10 @@ C
 
 # As root sshd wants /run/sshd. A mount namespace of its own gives it one without touching the machine's /run; a chroot, or a container without CAP_SYS_ADMIN, gives no
 # namespace: there the directory itself is made. Its mode, which no system's own has, says that it is ours, and a lock how many use it: the last one removes it.
-own_run_is_possible() { unshare -m mount -t tmpfs tmpfs /run 2> /dev/null; }
+own_run_is_possible() {
+  case $1 in /run/*) return 1 ;; esac  # what it serves would be out of sight
+  unshare -m mount -t tmpfs tmpfs /run 2> /dev/null
+}
 hold_run_sshd() {
   [ -z "$RUN_SSHD_IS_HELD" ] || return 0
   while :; do
@@ -56,7 +59,7 @@ let_go_of_run_sshd() {
 }
 
 launch_sshd() {
-  if [ "$(id -u)" -eq 0 ] && [ ! -d /run/sshd ] && own_run_is_possible; then
+  if [ "$(id -u)" -eq 0 ] && [ ! -d /run/sshd ] && own_run_is_possible "$1"; then
     # shellcheck disable=SC2016  # $1 is the inner shell's
     unshare -m sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -f "$1/sshd_config" -E "$1/log"' sh "$1" &
   else

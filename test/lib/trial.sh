@@ -56,7 +56,7 @@ under_clock() {
   mkdir -p "$world/bin"
   for program; do
     # shellcheck disable=SC2016
-    printf '#!/bin/sh\nLD_PRELOAD="%s" CLOCK_FILE=%s exec %s "$@"\n' "$(preload_of "$build/fault/clock.so")" "$world/clock" "$(command -v "$program")" > "$world/bin/$program"
+    printf '#!/bin/sh\nLD_PRELOAD="%s" CLOCK_FILE="%s" exec "%s" "$@"\n' "$(preload_of "$build/fault/clock.so")" "$world/clock" "$(command -v "$program")" > "$world/bin/$program"
     chmod 755 "$world/bin/$program"
   done
   PATH=$world/bin:$PATH

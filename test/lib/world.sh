@@ -37,7 +37,7 @@ finish() {
     for log in "$world"/*.log; do [ ! -s "$log" ] || { echo "== $log"; tail -15 "$log"; }; done
   fi
   # What is mounted below (as root, in a namespace of the test's own) goes first: rm must never walk into it.
-  awk -v below="$world/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs -r umount -l
+  awk -v below="$world/" 'index($2 "/", below) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs -r umount -l
   [ -n "${KEEP:-}" ] || { chmod -R u+rwx "$world"; rm -rf --one-file-system "$world"; }
   exit $status
 }
@@ -49,8 +49,13 @@ fail() {
   exit 1
 }
 
-# LD_PRELOAD for a program under test: a sanitizer's runtime must come first, or it ends the program or sees none of its calls.
-preload_of() { echo "${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$1"; }
+# LD_PRELOAD for a program under test: a sanitizer's runtime must come first, or it ends the program or sees none of its calls. The list knows no quoting: a library
+# below a folder with a space in its name is copied.
+preload_of() {
+  library=$1
+  case $library in *[\ :]*) library=$world/${1##*/} && cp "$1" "$library" ;; esac
+  echo "${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$library"
+}
 
 # The search for leaks is a ptrace of its own, and ends a program that is traced already.
 strace() { ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" command strace "$@"; }
