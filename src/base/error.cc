@@ -26,7 +26,8 @@ int exit_code(ErrorKind kind) noexcept {
     case ErrorKind::io: return EX_IOERR;
     case ErrorKind::temporary: return EX_TEMPFAIL;
     case ErrorKind::protocol: return EX_PROTOCOL;
-    case ErrorKind::permission: return EX_NOPERM;
+    case ErrorKind::permission:
+    case ErrorKind::wrong_pin: return EX_NOPERM;
     case ErrorKind::config: return EX_CONFIG;
   }
   return EX_SOFTWARE;

@@ -26,6 +26,7 @@ enum class ErrorKind {
   temporary,    // EX_TEMPFAIL 75: locked, link down: try again later
   protocol,     // EX_PROTOCOL 76: the other side breaks the protocol or is not who it should be
   permission,   // EX_NOPERM 77: a wrong passphrase or key, a file with the wrong owner or mode
+  wrong_pin,    // EX_NOPERM 77, too: by a chip that counts such mistakes, and locks
   config,       // EX_CONFIG 78: a configuration file
 };
 

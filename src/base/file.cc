@@ -96,7 +96,8 @@ static void check_guarded(const struct stat& info, const std::string& path, Secr
   const auto refuse = [&](const char* why) { throw Error(ErrorKind::permission, "'" + escape_untrusted(path, kLongestSubject) + "' " + why); };
   if (!directory && !S_ISREG(info.st_mode)) refuse("is not a regular file");
   if (info.st_uid != ::geteuid() && info.st_uid != 0) refuse("belongs to another user");
-  if (secrecy == Secrecy::secret && (info.st_mode & 077) != 0) refuse("holds a secret and is open to others: chmod 600");
+  const mode_t others = secrecy == Secrecy::credential && info.st_uid == 0 ? 037 : 077;
+  if (secrecy != Secrecy::trusted && (info.st_mode & others) != 0) refuse("holds a secret and is open to others: chmod 600");
   if (secrecy == Secrecy::trusted && (info.st_mode & 022) != 0) refuse("can be written by others: chmod go-w");
 }
 

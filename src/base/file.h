@@ -30,7 +30,9 @@ void make_dirs(const std::string& path, mode_t mode);                 // mkdir -
 [[nodiscard]] Bytes read_fd(int fd, const std::string& name, std::size_t limit);
 // A file that holds a secret or decides who is trusted: a regular file, owned by this user or root, and not accessible
 // (`Secrecy::secret`) or not writable (`Secrecy::trusted`) by group or others. Checked on the open descriptor. Error permission.
-enum class Secrecy { trusted, secret };
+// `credential`: a secret that root, or the service manager, gave to a service: a file of root's may be read by its group, which in the mode stands for an
+// access list (systemd 254 and later: root:root 0440 and an entry for the service's user).
+enum class Secrecy { trusted, secret, credential };
 [[nodiscard]] Bytes read_guarded_file(const std::string& path, std::size_t limit, Secrecy secrecy);
 [[nodiscard]] Fd open_guarded_dir(const std::string& path);  // the same of a directory: only its owner or root may add names to it
 // Every file of a trusted directory whose name ends so, in name order; hidden names are unfinished and left out. Each as above.

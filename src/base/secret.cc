@@ -70,8 +70,14 @@ static Secret first_line(Bytes&& content) {
   return secret;
 }
 
+// Nobody but its service can enter that directory.
+static bool is_credential(const std::string& path) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  return directory && *directory == '/' && path.starts_with(std::string(directory) + "/") && path.find("/../") == std::string::npos;
+}
+
 Secret read_secret_file(const std::string& path) {
-  auto secret = first_line(read_guarded_file(path, kLongestSecret, Secrecy::secret));
+  auto secret = first_line(read_guarded_file(path, kLongestSecret, is_credential(path) ? Secrecy::credential : Secrecy::secret));
   if (secret.empty()) throw Error(ErrorKind::permission, "the passphrase file '" + path + "' is empty");
   return secret;
 }

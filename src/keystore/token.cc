@@ -118,7 +118,7 @@ void Token::Impl::fail(CK_RV code, const char* action) {
   switch (code) {
     case CKR_PIN_INCORRECT:
     case CKR_PIN_LEN_RANGE:
-    case CKR_PIN_INVALID: throw Error(ErrorKind::permission, "wrong PIN for " + shown());
+    case CKR_PIN_INVALID: throw Error(ErrorKind::wrong_pin, "wrong PIN for " + shown());
     case CKR_PIN_LOCKED: throw Error(ErrorKind::permission, "the token of " + shown() + " is locked after too many wrong PINs");
     case CKR_USER_PIN_NOT_INITIALIZED: throw Error(ErrorKind::permission, "the token of " + shown() + " has no user PIN yet");
     default: throw Error(ErrorKind::unavailable, std::string("cannot ") + action + " " + shown() + ": " + escape_untrusted(p11_kit_strerror(code)));

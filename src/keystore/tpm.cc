@@ -77,7 +77,7 @@ static TSS2_RC without_argument(TSS2_RC code) { return code & TPM2_RC_FMT1 ? cod
 
 [[noreturn]] static void throw_tpm(TSS2_RC code, const char* action, std::uint32_t handle) {
   switch (without_argument(code)) {
-    case TPM2_RC_AUTH_FAIL: throw Error(ErrorKind::permission, "wrong PIN for " + name_of(handle));
+    case TPM2_RC_AUTH_FAIL: throw Error(ErrorKind::wrong_pin, "wrong PIN for " + name_of(handle));
     case TPM2_RC_BAD_AUTH: throw Error(ErrorKind::permission, std::string("cannot ") + action + " " + name_of(handle) + ": the TPM wants another password");
     case TPM2_RC_HANDLE: throw Error(ErrorKind::no_input, "the TPM holds no key at " + name_of(handle));
     case TPM2_RC_LOCKOUT: throw Error(ErrorKind::temporary, "the TPM is locked after too many wrong PINs: it unlocks itself in time (see tpm2_dictionarylockout)");

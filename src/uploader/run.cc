@@ -6,6 +6,7 @@
 #include "src/base/file.h"
 #include "src/base/text.h"
 #include "src/uploader/commands.h"
+#include "src/uploader/fence.h"
 #include "src/uploader/session.h"
 #include "src/uploader/state.h"
 
@@ -48,6 +49,7 @@ int run_command(const config::Arguments& arguments) {
   StopSignal stop_signal;
   const Log log(kProgram, true, std::min(context.settings.log_level, LogLevel::warning));
   mend_state(context, [&log](const LogLine& line) { log.error(line); });
+  if (const auto word = what_keeps_out(context, "shutterseal-upload-run")) log.write(LogLevel::error, *word);
   const auto passphrase = obtain_passphrase(context, false);
   std::size_t rejected = 0;
   for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) {
@@ -61,14 +63,19 @@ int run_command(const config::Arguments& arguments) {
   return 0;
 }
 
-// Once it works, a refused file is no mistake of a person's and may mend itself: by 77 and 78 a service manager would not start it again.
-static Ending watch_on(Session& session) {
-  try {
-    return session.watch();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::permission && error.kind() != ErrorKind::config) throw;
-    throw Error(ErrorKind::temporary, error.what());
-  }
+// watch alone: its service starts it again whatever it ends with, but not for this. A TPM or token counts wrong PINs.
+static constexpr int kWrongPin = 81;
+
+static int watch_until_stopped(const Context& context, const Log& log, StopSignal& stop_signal) try {
+  const auto passphrase = obtain_passphrase(context, false);
+  log.info(LogLine("started"));
+  for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) ending = Session(context, passphrase, log, stop_signal).watch();
+  log.info(LogLine("stopped"));
+  return 0;
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::wrong_pin) throw;
+  log.write(LogLevel::error, error.what());
+  return kWrongPin;
 }
 
 int watch_command(const config::Arguments& arguments) {
@@ -80,14 +87,8 @@ int watch_command(const config::Arguments& arguments) {
   StopSignal stop_signal;
   const Log log(kProgram, true, context.settings.log_level);
   mend_state(context, [&log](const LogLine& line) { log.error(line); });
-  const auto passphrase = obtain_passphrase(context, false);
-  log.info(LogLine("started"));
-  for (auto ending = Ending::new_bundle; ending == Ending::new_bundle;) {
-    Session session(context, passphrase, log, stop_signal);
-    ending = watch_on(session);
-  }
-  log.info(LogLine("stopped"));
-  return 0;
+  if (const auto word = what_keeps_out(context, "shutterseal-upload")) log.write(LogLevel::error, *word);
+  return watch_until_stopped(context, log, stop_signal);
 }
 
 }  // namespace shutterseal::uploader

@@ -156,8 +156,17 @@ std::vector<std::string> key_warnings(const Context& context) {
                               "revoked; a key in a TPM or token (see 'signing-key', 'ssh-key') cannot be copied"};
 }
 
+// Where nobody but root may make it: the first command is often given by the user that the camera software runs as.
+static void make_state_dir(const std::string& path) try {
+  make_dirs(path, 0700);
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::permission) throw;
+  throw Error(error.kind(), std::string(error.what()) + "; as root, once: install -d -o USER -g GROUP -m 700 " + escape_untrusted(path, kLongestSubject) +
+                                " for the user that runs this; or keep all of this camera below a directory of your own: --root DIR");
+}
+
 void make_state_dirs(const Context& context) {
-  make_dirs(context.paths.state_dir, 0700);
+  make_state_dir(context.paths.state_dir);
   clear_places(context);
   for (const auto& dir : {context.paths.keys, context.paths.spool, context.state}) make_dirs(dir, 0700);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "src/base/commit.h"
 #include "src/base/error.h"
@@ -87,6 +88,30 @@ TEST_CASE("a secret that others can read is refused, and so is what others can w
   CHECK_THROWS_AS(static_cast<void>(read_secret_file(scratch / "secret")), Error);
   REQUIRE(::chmod((scratch / "secret").c_str(), 0622) == 0);
   CHECK_THROWS_AS(static_cast<void>(read_guarded_file(scratch / "secret", 100, Secrecy::trusted)), Error);
+}
+
+TEST_CASE("a service manager's credential of root's may show an access list where a group's rights stand, and is open to nobody else") {
+  const Scratch scratch;
+  const auto file = scratch / "passphrase";
+  replace_file(file, as_bytes("pass\n"), 0600);
+  const auto is_taken = [&file](mode_t mode) {
+    REQUIRE(::chmod(file.c_str(), mode) == 0);
+    try {
+      return read_secret_file(file).view() == "pass";
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  CHECK_FALSE(is_taken(0440));  // it lies anywhere
+  REQUIRE(::setenv("CREDENTIALS_DIRECTORY", (scratch / "other").c_str(), 1) == 0);
+  CHECK_FALSE(is_taken(0440));
+  auto directory = file.substr(0, file.rfind('/'));
+  REQUIRE(::setenv("CREDENTIALS_DIRECTORY", directory.c_str(), 1) == 0);
+  CHECK(is_taken(0440) == (::geteuid() == 0));  // an ordinary user's own file is none of a service manager's
+  CHECK(is_taken(0400));
+  CHECK_FALSE(is_taken(0444));
+  CHECK_FALSE(is_taken(0460));
+  REQUIRE(::unsetenv("CREDENTIALS_DIRECTORY") == 0);
 }
 
 TEST_CASE("a lock is held by one") {
