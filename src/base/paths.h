@@ -31,6 +31,9 @@ struct ServerPaths {
 };
 [[nodiscard]] ServerPaths server_paths(const std::string& root);
 
+// In a camera's drop directory: where the daemon keeps drops that must wait (src/ingestd/holder.h).
+inline constexpr const char* kHeldFolder = "held";
+
 // In a camera's drop directory: what it asks for in incoming/, under a name that the daemon takes for an upload that is not finished, and what it is
 // told in receipts/.
 inline constexpr const char* kRenewalRequest = ".renewal.request";

@@ -175,11 +175,12 @@ static int password_command(const config::Arguments& arguments) {
 
 // Names without a dot are parcels, and evidence is never deleted; what begins with one was never finished.
 static void refuse_waiting_drops(const std::string& drop, const CameraId& id) {
-  const auto incoming = drop + "/incoming";
-  if (!exists(incoming)) return;
-  const auto names = list_dir(open_dir(incoming).get());
-  if (std::any_of(names.begin(), names.end(), [](const auto& name) { return !name.starts_with('.'); }))
-    throw Error(ErrorKind::temporary, "drops of camera " + id.text() + " are waiting: let the daemon take them first, or move them out of '" + incoming + "'");
+  for (const auto& dir : {drop + "/incoming", drop + "/" + kHeldFolder}) {
+    if (!exists(dir)) continue;
+    const auto names = list_dir(open_dir(dir).get());
+    if (std::any_of(names.begin(), names.end(), [](const auto& name) { return !name.starts_with('.'); }))
+      throw Error(ErrorKind::temporary, "drops of camera " + id.text() + " are waiting: let the daemon take them first, or move them out of '" + dir + "'");
+  }
 }
 
 // Not revoked: what it sent stays as good as it was. The account and the certificates stay, so that neither uid nor id is ever another's.

@@ -59,11 +59,13 @@ std::vector<Place> enrol_places(const ServerPaths& paths, const Account& enrol) 
           {paths.enrol_drop + "/answers", S_IFDIR, 0, enrol.gid, 02710}};
 }
 
-// sshd wants every part of a chroot to be root's. The camera adds to incoming/ and cannot list it; the daemon (group) lists and unlinks.
+// sshd wants every part of a chroot to be root's. The camera adds to incoming/ and cannot list it; the daemon (group) lists and unlinks,
+// and moves what must wait to held/, where the camera can do nothing.
 std::vector<Place> drop_places(const ServerPaths& paths, const Owners& owners, const CameraId& id, unsigned uid) {
   const auto drop = paths.drop + "/" + id.account();
   return {{drop, S_IFDIR, 0, 0, 0755},
           {drop + "/incoming", S_IFDIR, uid, owners.daemon.gid, 02370},
+          {drop + "/" + kHeldFolder, S_IFDIR, owners.daemon.uid, owners.daemon.gid, 0700},
           {drop + "/receipts", S_IFDIR, owners.daemon.uid, owners.cameras_gid, 02750}};
 }
 

@@ -297,8 +297,8 @@ Quarantine::Refused Committer::refuse(const JudgedDrop& judged, Plan& plan) {
     if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
   }
   // The camera did not send what is not its own, and may have the same octets in its spool.
-  if (first != Verdict::not_a_file) index_.add_refusal(drop.camera, {hint(drop.name), digest, first}, drop.received_at);
-  log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.name));
+  if (first != Verdict::not_a_file) index_.add_refusal(drop.camera, {hint(drop.dropped_as()), digest, first}, drop.received_at);
+  log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.dropped_as()));
   plan.receipts_for.insert(drop.camera);
   return {&judged, digest, reason};
 }
@@ -369,11 +369,12 @@ static void remove_if_judged(int dir, const Drop& drop, const std::string& name)
 }
 
 void Committer::remove(const Settled& settled) {
-  std::map<CameraId, Fd> dirs;
+  std::map<std::pair<CameraId, bool>, Fd> dirs;
   try {
     for (const auto* judged : settled.drops) {
-      auto& dir = dirs[judged->drop.camera];
-      if (!dir) dir = open_dir(incoming_path(context_.paths, judged->drop.camera));
+      const auto& [camera, is_held] = std::tie(judged->drop.camera, judged->drop.is_held);
+      auto& dir = dirs[{camera, is_held}];
+      if (!dir) dir = open_dir(is_held ? held_path(context_.paths, camera) : incoming_path(context_.paths, camera));
       for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);
     }
   } catch (...) {

@@ -27,7 +27,8 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, 
       committer_(context, registry_, log),
       intake_(context, registry_, committer_.quarantine(), log),
       watch_(context, registry_, log),
-      pipeline_(context, registry_, adopted(committer_, context, log), log, patience, [this] { return must_stop(); }) {}
+      pipeline_(context, registry_, adopted(committer_, context, log), log, patience, [this] { return must_stop(); }),
+      holder_(context, registry_, pipeline_, log) {}
 
 // Asked wherever the daemon waits, so it is the heartbeat, too: no beat while the pipeline stands still, and the watchdog starts us again.
 bool Daemon::must_stop() {
@@ -44,39 +45,53 @@ bool Daemon::has_space() {
 }
 
 Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
+  for (const auto& name : pipeline_.take_changing(turn.camera.id)) intake_.complain_once(turn.camera.id, name, "changing");
+  if (const auto left = turn.held ? take_from(turn, Place::held) : Left::nothing; left != Left::nothing) return left;
+  return take_from(turn, Place::incoming);
+}
+
+Daemon::Left Daemon::take_from(const Intake::Turn& turn, Place place) {
   const auto& camera = turn.camera.id;
   std::size_t taken = 0;
-  for (const auto& name : pipeline_.take_changing(camera)) intake_.complain_once(camera, name, "changing");
-  const auto names = intake_.names(turn);
+  const auto names = intake_.names(turn, place);
   for (const auto& name : names) {
     if (pipeline_.knows(camera, name)) continue;
     if (taken == kMostInTurn) return Left::more;
     if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
-    if (auto drop = intake_.take(turn, name)) {
+    if (auto drop = intake_.take(turn, place, name)) {
       pipeline_.put(std::move(*drop), names.size() <= FairShare::kFew);
       ++taken;
     }
   }
-  return intake_.turn_page(camera) ? Left::more : Left::nothing;
+  return intake_.turn_page(camera, place) ? Left::more : Left::nothing;
+}
+
+// What is not for now shall not be its sender's meanwhile.
+Daemon::Left Daemon::leave(const CameraId& camera) {
+  holder_.ask(camera);
+  return Left::nothing;
 }
 
 // A broken camera.conf stops that camera (fail closed) and no other.
 Daemon::Left Daemon::take_some(const CameraId& camera) {
   try {
-    if (pipeline_.is_stuck(camera)) return Left::nothing;
+    if (pipeline_.is_stuck(camera)) return leave(camera);
     if (!pipeline_.is_due_for_more(camera)) return Left::pipeline_is_full;
     const auto turn = intake_.begin(camera);
-    return turn ? take_page(*turn) : Left::nothing;
+    return turn ? take_page(*turn) : leave(camera);
   } catch (const Error& error) {
     log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
-    return Left::nothing;
+    return leave(camera);
   }
 }
 
 // One turn for each camera that is due; who has more left is due again. Never until all is taken: a camera that sends faster than that would keep
 // the others waiting for ever. Gives how long to wait for something new before the next sweep.
 std::int64_t Daemon::sweep() {
-  if (!has_space()) due_.clear();  // the next rescan finds them
+  if (!has_space()) {
+    for (const auto& camera : due_) static_cast<void>(leave(camera));
+    due_.clear();  // the next rescan finds them
+  }
   std::set<CameraId> again;
   auto pause = kLongestPause;  // the pipeline says when it has room again
   for (const auto& camera : due_) {
@@ -108,6 +123,7 @@ void Daemon::run_once() {
     pipeline_.wait_until_empty();
     pipeline_.check();
   }
+  holder_.wait_until_done();
 }
 
 void Daemon::run() {

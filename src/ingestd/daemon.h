@@ -4,6 +4,7 @@
 
 #include "src/base/notify.h"
 #include "src/base/program.h"
+#include "src/ingestd/holder.h"
 #include "src/ingestd/intake.h"
 #include "src/ingestd/pipeline.h"
 #include "src/ingestd/watch.h"
@@ -20,6 +21,8 @@ class Daemon {
   enum class Left { nothing, more, pipeline_is_full };  // of a camera, after its turn
   [[nodiscard]] Left take_some(const CameraId& camera);
   [[nodiscard]] Left take_page(const Intake::Turn& turn);
+  [[nodiscard]] Left take_from(const Intake::Turn& turn, Place place);
+  [[nodiscard]] Left leave(const CameraId& camera);
   void make_due(const std::vector<CameraId>& cameras);
   [[nodiscard]] std::int64_t sweep();
   [[nodiscard]] bool has_space();
@@ -35,6 +38,7 @@ class Daemon {
   Intake intake_;
   Watch watch_;
   Pipeline pipeline_;
+  Holder holder_;
   std::set<CameraId> due_;  // for a turn
   bool told_full_ = false;
 };

@@ -27,9 +27,19 @@ struct Unjudged {
   TimeMs changed_at = 0;  // by the kernel's clock
 };
 
+// A name in held/ (holder.h): since when the server has had octets of this digest, and as what they were dropped.
+struct HeldName {
+  TimeMs had_since = 0;
+  Digest digest;
+  std::string name;
+  friend bool operator==(const HeldName&, const HeldName&) = default;
+};
+[[nodiscard]] std::string format_held(const HeldName& held);
+[[nodiscard]] std::optional<HeldName> parse_held(const std::string& text);  // nothing: not a name that was made here
+
 struct Drop {
   CameraId camera;
-  std::string name;
+  std::string name;  // in incoming/ or held/
   TimeMs received_at = 0;  // when it was taken in
   dev_t device = 0;  // with inode: which file was judged, should the name mean another one by now
   ino_t inode = 0;
@@ -38,7 +48,12 @@ struct Drop {
   bool is_for_keeping = false; // in memory until the commit: its camera is revoked, and where it goes is decided there
   TimeMs unchanged_since = kLatestTime;  // by the kernel's clock, once its octets were read: the server had them then
   std::optional<Unjudged> unjudged = {};
+  bool is_held = false;  // lies in held/
 
+  [[nodiscard]] std::string dropped_as() const {
+    const auto held = is_held ? parse_held(name) : std::nullopt;
+    return held ? held->name : name;
+  }
   // So no time that the daemon was away counts, and a second try gives the same.
   [[nodiscard]] TimeMs had_since() const noexcept { return std::min(received_at, unchanged_since); }
 };

@@ -24,6 +24,8 @@ static constexpr auto kSecondLook = std::chrono::milliseconds(20);
 
 std::string incoming_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/incoming"; }
 
+std::string held_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/" + kHeldFolder; }
+
 static constexpr std::string_view kPart = ".part";
 
 std::string part_name(const std::string& drop) { return "." + drop + std::string(kPart); }
@@ -52,29 +54,35 @@ std::optional<Intake::Turn> Intake::begin(const CameraId& id) {
     complain_once(id, "", state_name(camera->state).data());
     return std::nullopt;
   }
-  return Turn{std::move(*camera), open_dir(incoming_path(context_.paths, id))};
+  // Without held/ (a server of an older version) nothing is in it.
+  Fd held(::open(held_path(context_.paths, id).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!held && errno != ENOENT) complain_once(id, kHeldFolder, "unreadable");
+  return Turn{std::move(*camera), open_dir(incoming_path(context_.paths, id)), std::move(held)};
 }
 
-std::vector<std::string> Intake::names(const Turn& turn) {
-  const auto& dir = turn.incoming;
-  auto& page = pages_[turn.camera.id];
+std::vector<std::string> Intake::names(const Turn& turn, Place place) {
+  auto& page = pages_[{turn.camera.id, place}];
   page.end = page.begin;
   std::vector<std::string> found;
-  for (auto& name : list_some(dir.get(), page.end, kPage)) {
+  for (auto& name : list_some(turn.dir(place), page.end, kPage)) {
     if (!name.starts_with('.')) {
       found.push_back(std::move(name));
-    } else {
+    } else if (place == Place::incoming) {
       remove_if_old(turn, name);  // never finished, never judged, and the camera still has what was cut
     }
   }
   // An alarm says so in its name: a hint, by which a camera can overtake nobody but itself.
-  const auto place = [](const std::string& name) { return std::pair<bool, std::string_view>(!name.starts_with("alarm-"), name); };
-  std::sort(found.begin(), found.end(), [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
+  const auto is_alarm = [place](const std::string& name) {
+    const auto held = place == Place::held ? parse_held(name) : std::nullopt;
+    return (held ? held->name : name).starts_with("alarm-");
+  };
+  const auto rank = [&](const std::string& name) { return std::pair<bool, std::string_view>(!is_alarm(name), name); };
+  std::sort(found.begin(), found.end(), [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
   return found;
 }
 
-bool Intake::turn_page(const CameraId& camera) {
-  const auto page = pages_.find(camera);
+bool Intake::turn_page(const CameraId& camera, Place place) {
+  const auto page = pages_.find({camera, place});
   if (page == pages_.end()) return false;
   page->second.begin = page->second.end;
   if (page->second.begin != 0) return true;
@@ -124,22 +132,22 @@ bool Intake::may_read(const CameraId& camera, std::uint64_t octets) {
   return true;
 }
 
-std::optional<Drop> Intake::open(const Turn& turn, const std::string& name) {
+std::optional<Drop> Intake::open(const Turn& turn, Place place, const std::string& name) {
   const auto& id = turn.camera.id;
-  const auto& dir = turn.incoming;
-  auto file = open_hostile(dir.get(), name);
+  const int dir = turn.dir(place);
+  auto file = open_hostile(dir, name);
   if (file.problem == HostileProblem::vanished) return std::nullopt;
   if (file.problem == HostileProblem::unreadable || file.problem == HostileProblem::broken) {
     complain_once(id, name, "unreadable");
     return std::nullopt;
   }
   if (file.problem == HostileProblem::not_regular) {
-    refuse_thing(id, dir.get(), name, file.info, Verdict::not_a_file, "no file");
+    refuse_thing(id, dir, name, file.info, Verdict::not_a_file, "no file");
     return std::nullopt;
   }
   auto unjudged = look_at(turn.camera, file.info);
   if (unjudged && unjudged->size > kMostDigested) {
-    refuse_thing(id, dir.get(), name, file.info, unjudged->verdict, unjudged->why);
+    refuse_thing(id, dir, name, file.info, unjudged->verdict, unjudged->why);
     return std::nullopt;
   }
   if (unjudged && !may_read(id, unjudged->size)) {
@@ -150,13 +158,14 @@ std::optional<Drop> Intake::open(const Turn& turn, const std::string& name) {
   const auto in_memory = unjudged ? 0 : static_cast<std::uint64_t>(file.info.st_size);
   Drop drop{id, name, now_ms(), file.info.st_dev, file.info.st_ino, in_memory, std::move(file.fd), turn.camera.state == registry::State::revoked};
   drop.unjudged = std::move(unjudged);
+  drop.is_held = place == Place::held;
   return drop;
 }
 
 // One that cannot be taken, nor put aside, keeps no other waiting.
-std::optional<Drop> Intake::take(const Turn& turn, const std::string& name) {
+std::optional<Drop> Intake::take(const Turn& turn, Place place, const std::string& name) {
   try {
-    return open(turn, name);
+    return open(turn, place, name);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::system) throw;  // no descriptor left
     if (!has_complained(turn.camera.id, name, kCannotTake)) log_.error(LogLine("trouble").field("camera", turn.camera.id.text()).sentence("reason", error.what()));

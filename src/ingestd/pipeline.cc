@@ -67,6 +67,18 @@ bool Pipeline::knows(const CameraId& camera, const std::string& name) const {
   return known_.contains({camera, name});
 }
 
+std::unique_ptr<Pipeline::Claim> Pipeline::reserve(const CameraId& camera, const std::string& name) {
+  const std::lock_guard guard(mutex_);
+  if (!known_.emplace(camera, name).second) return nullptr;
+  return std::make_unique<Claim>(*this, std::pair(camera, name));
+}
+
+Pipeline::Claim::~Claim() {
+  const std::lock_guard guard(pipeline_->mutex_);
+  pipeline_->known_.erase(drop_);
+  pipeline_->changed_.notify_all();
+}
+
 bool Pipeline::has_less_than(const CameraId& camera, std::uint64_t files, std::uint64_t octets) const {
   const auto share = shares_.find(camera);
   return files > 0 && (share == shares_.end() || (share->second.files < files && share->second.octets < octets));
@@ -95,6 +107,7 @@ void Pipeline::put(Drop drop, bool is_of_few) {
   const auto has_room = [&] { return failure_ || pending_ == 0 || (octets_ + size <= kMostOctets && pending_ < kMostDrops); };
   while (!changed_.wait_for(guard, kStopInterval, has_room))
     if (stop_()) return;
+  if (known_.contains({drop.camera, drop.name})) return;  // it is being moved
   if (on_their_way_++ == 0) stepped();
   ++pending_;
   octets_ += size;
@@ -155,6 +168,13 @@ static TimeMs unchanged_since(const Drop& drop) {
   return change_ms(info);
 }
 
+// A name that was given here counts with the octets that it was given for.
+static TimeMs had_since(const Drop& drop, ByteView octets) {
+  const auto changed = unchanged_since(drop);
+  const auto held = drop.is_held ? parse_held(drop.name) : std::nullopt;
+  return held && held->had_since < changed && held->digest == envelope::sha256(octets) ? held->had_since : changed;
+}
+
 void Pipeline::leave_changing(const Drop& drop) {
   const std::lock_guard guard(mutex_);
   changing_.emplace(drop.camera, drop.name);
@@ -179,7 +199,7 @@ void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
     if (drop.unjudged) return refuse_unjudged(drop);
     if (!lane.octets.load(drop.file.get(), drop.size)) return leave_changing(drop);
-    drop.unchanged_since = unchanged_since(drop);
+    drop.unchanged_since = had_since(drop, lane.octets.view());
     drop.file.reset();
     auto signers = lane.cache.of(drop.camera);
     auto envelopes = lane.verifier.judge(lane.octets, drop.camera, signers, custodians_);

@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -47,6 +48,19 @@ class Pipeline {
   void try_stuck_again();
   // Waits while too much is on its way; told to stop, it leaves the drop where it is. `is_of_few`: the drop directory held no more than FairShare::kFew.
   void put(Drop drop, bool is_of_few);
+  // For whoever moves a drop: nothing while it is on its way, and put() leaves it alone while this lives.
+  class Claim {
+   public:
+    Claim(Pipeline& pipeline, std::pair<CameraId, std::string> drop) : pipeline_(&pipeline), drop_(std::move(drop)) {}
+    ~Claim();
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+
+   private:
+    Pipeline* pipeline_;
+    std::pair<CameraId, std::string> drop_;
+  };
+  [[nodiscard]] std::unique_ptr<Claim> reserve(const CameraId& camera, const std::string& name);
   void wait_until_empty();
   // Those of this camera that were not the size they had: somebody still writes. Each is told once.
   [[nodiscard]] std::vector<std::string> take_changing(const CameraId& camera);

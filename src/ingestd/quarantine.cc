@@ -95,7 +95,7 @@ void Quarantine::add(CommitGroup& group, int dir, const Refused& refused) const 
   const auto& octets = refused.judged->octets;
   const auto name = std::to_string(drop.received_at) + "-" + refused.digest.hex().substr(0, 16);
   const auto where = directory_ + "/" + drop.camera.account() + "/" + name;
-  const auto text = reason_text(drop.camera, drop.name, drop.received_at, octets.size(), refused.digest.hex(), refused.reason);
+  const auto text = reason_text(drop.camera, drop.dropped_as(), drop.received_at, octets.size(), refused.digest.hex(), refused.reason);
   group.add(dir, name + ".reason", {as_bytes(text)}, kFileMode, where + ".reason");
   group.add(dir, name + ".parcel", {octets}, kFileMode, where + ".parcel");
 }
@@ -161,7 +161,7 @@ std::optional<Digest> Quarantine::copy(const Drop& drop) {
     give_back(drop.camera, drop.unjudged->size);
     return digest;
   }
-  const auto text = reason_text(drop.camera, drop.name, drop.received_at, drop.unjudged->size, digest->hex(), reason_of(drop));
+  const auto text = reason_text(drop.camera, drop.dropped_as(), drop.received_at, drop.unjudged->size, digest->hex(), reason_of(drop));
   CommitGroup group;
   group.add(dir.get(), name + ".reason", {as_bytes(text)}, kFileMode, path + name + ".reason");
   group.add(dir.get(), name + ".parcel", std::move(copy), path + name + ".parcel");

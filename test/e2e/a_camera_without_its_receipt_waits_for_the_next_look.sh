@@ -7,7 +7,7 @@
 # shellcheck source=test/lib/fleet.sh
 . "$project/test/lib/fleet.sh"
 
-left() { find "$(incoming "$1")" -type f | wc -l; }
+left() { drops_of "$1"; }
 once() {
   timeout 100 shutterseal-ingestd --root "$server" --foreground --once 2>> "$world/ingestd.log" || fail "--once gave $?"
 }

@@ -18,7 +18,7 @@ os.chdir(sys.argv[1])
 for number in range(int(sys.argv[2])):
     with open(f"{number}-small.parcel", "wb") as file:
         file.write(b"%d" % number)' "$(incoming aa1)" "$count"
-left_over() { find "$(incoming aa1)" -type f | wc -l; }
+left_over() { drops_of aa1; }
 start_ingestd
 begun() { [ -d "$quarantine/cam-aa1" ]; }
 wait_until 120 "the daemon does not begin" begun

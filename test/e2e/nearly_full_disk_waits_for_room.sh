@@ -19,7 +19,8 @@ cp -a "$world/kept/." "$state/"
 reserve() { printf '%s\n' "free-least = $1" 'rescan = 1s' > "$server/etc/shutterseal/ingestd.conf"; }
 make_fleet wait- 5 4 1 20000
 echo rubbish > "$(incoming wait-1)/rubbish.parcel"
-content() { find "$server"/srv/shutterseal/drop/*/incoming -type f -exec sha256sum {} + | sort; }
+# What lies there, under whatever name: the daemon moves what must wait to held/.
+content() { find "$server"/srv/shutterseal/drop/cam-*/incoming "$server"/srv/shutterseal/drop/cam-*/held -type f -exec sha256sum {} + 2> /dev/null | sed 's|/srv/shutterseal/drop/\(cam-[^/]*\)/.*|/\1|' | sort; }
 content > "$world/before"
 head -c 40M /dev/zero > "$state/other-peoples-data"
 reserve 32M
