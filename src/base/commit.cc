@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <set>
 
 #include "src/base/error.h"
@@ -117,21 +118,38 @@ static bool same_content(int left, int right, std::uint64_t size, const std::str
   return read_fd(left, where, size) == read_fd(right, where, size);
 }
 
-// The name is taken: by an earlier try that was cut before it could say so (the same bytes; perhaps not yet synced), or by something else.
-static Linked compare_with_existing(int dir, const std::string& name, int ours, std::uint64_t size, const std::string& where) {
-  const auto existing = open_hostile(dir, name);
+// Not open: what is there has other octets. Error: it cannot be read.
+static Fd open_if_same(int dir, const std::string& name, const UnnamedFile& ours, const std::string& where) {
+  auto existing = open_hostile(dir, name);
   throw_if_broken(existing, where);
-  if (existing.problem != HostileProblem::none || !same_content(ours, existing.fd.get(), size, where)) return Linked::different;
-  sync_file(existing.fd.get(), where);
+  if (existing.problem != HostileProblem::none || !same_content(ours.fd(), existing.fd.get(), ours.size(), where)) return {};
+  return std::move(existing.fd);
+}
+
+// The name is taken: by an earlier try that was cut before it could say so (the same bytes; perhaps not yet synced), or by something else.
+static Linked compare_with_existing(int dir, const std::string& name, const UnnamedFile& ours, const std::string& where) {
+  const auto existing = open_if_same(dir, name, ours, where);
+  if (!existing) return Linked::different;
+  sync_file(existing.get(), where);
   return Linked::identical;
 }
 
-static Linked link_unnamed(int dir, const std::string& name, const UnnamedFile& content, const std::string& where) {
+// False: the name is taken.
+static bool link_unnamed(int dir, const std::string& name, int content, const std::string& where) {
   char source[64];
-  std::snprintf(source, sizeof source, "/proc/self/fd/%d", content.fd());
-  if (::linkat(AT_FDCWD, source, dir, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return Linked::created;
+  std::snprintf(source, sizeof source, "/proc/self/fd/%d", content);
+  if (::linkat(AT_FDCWD, source, dir, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
   if (errno != EEXIST) throw_errno("cannot name", where);
-  return compare_with_existing(dir, name, content.fd(), content.size(), where);
+  return false;
+}
+
+static std::optional<Error> error_of(const std::function<void()>& work) {
+  try {
+    work();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  }
 }
 
 // ext4 loses a linked file in a power cut until its directory is synced.
@@ -147,25 +165,54 @@ void CommitGroup::sync_names() {
 }
 
 // A name that could not be made durable must not be found later and taken for one that was. Best effort: the Error is on its way already.
-void CommitGroup::take_back(const std::vector<Linked>& answers) noexcept {
-  for (std::size_t i = 0; i < answers.size(); ++i)
-    if (answers[i] == Linked::created) static_cast<void>(::unlinkat(files_[i]->dir, files_[i]->name.c_str(), 0));
+void CommitGroup::take_back(const std::vector<Outcome>& outcomes) noexcept {
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    if (!outcomes[i].trouble && outcomes[i].linked == Linked::created) static_cast<void>(::unlinkat(files_[i]->dir, files_[i]->name.c_str(), 0));
+}
+
+template <class Link>
+std::vector<CommitGroup::Outcome> CommitGroup::commit_by(const Link& link) {
+  std::vector<Outcome> outcomes;
+  if (files_.empty()) return outcomes;
+  // Data before names: after a crash a name must never lead to a file without its bytes. Names before success.
+  sync_data();
+  try {
+    for (const auto& file : files_) outcomes.push_back(link(*file));
+    sync_names();
+  } catch (...) {
+    take_back(outcomes);
+    throw;
+  }
+  files_.clear();
+  return outcomes;
 }
 
 std::vector<Linked> CommitGroup::commit() {
   std::vector<Linked> answers;
-  if (files_.empty()) return answers;
-  // Data before names: after a crash a name must never lead to a file without its bytes. Names before success.
-  sync_data();
-  try {
-    for (const auto& file : files_) answers.push_back(link_unnamed(file->dir, file->name, file->content, file->where));
-    sync_names();
-  } catch (...) {
-    take_back(answers);
-    throw;
-  }
-  files_.clear();
+  const auto name_or_throw = [](const File& file) {
+    const bool made = link_unnamed(file.dir, file.name, file.content.fd(), file.where);
+    return Outcome{made ? Linked::created : compare_with_existing(file.dir, file.name, file.content, file.where), {}, file.name};
+  };
+  for (const auto& outcome : commit_by(name_or_throw)) answers.push_back(outcome.linked);
   return answers;
+}
+
+std::vector<CommitGroup::Outcome> CommitGroup::commit_each(const Another& another) {
+  return commit_by([&another](File& file) {
+    for (;;) {
+      bool made = false;
+      const auto trouble = error_of([&] { made = link_unnamed(file.dir, file.name, file.content.fd(), file.where); });
+      if (trouble) return Outcome{Linked::different, trouble, file.name};
+      if (made) return Outcome{Linked::created, {}, file.name};
+      Fd existing;  // what cannot be read (a damaged inode, a bad sector) is not known to be the same
+      static_cast<void>(error_of([&] { existing = open_if_same(file.dir, file.name, file.content, file.where); }));
+      if (existing) sync_file(existing.get(), file.where);  // one of the group's syncs
+      if (existing) return Outcome{Linked::identical, {}, file.name};
+      const auto next = another(file.name);
+      if (!next) return Outcome{Linked::different, {}, file.name};
+      file.name = *next;
+    }
+  });
 }
 
 void commit_file(int dir, const std::string& name, ByteView content, mode_t mode, const std::string& where) {
@@ -208,14 +255,6 @@ void ReplaceGroup::add(const std::string& path, ByteView content, mode_t mode) {
   add(std::move(dir), name, content, mode, path);
 }
 
-static std::optional<Error> rename_or_reason(int dir, const std::string& from, const std::string& to, const std::string& where) {
-  try {
-    if (::renameat(dir, from.c_str(), dir, to.c_str()) != 0) throw_errno("cannot replace", where);
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error;
-  }
-}
 
 std::vector<std::optional<Error>> ReplaceGroup::commit() {
   std::vector<Synced> octets, names;
@@ -225,7 +264,10 @@ std::vector<std::optional<Error>> ReplaceGroup::commit() {
   }
   sync_together(octets);  // before the rename: or a power cut leaves the new name with no bytes
   std::vector<std::optional<Error>> answers;
-  for (const auto& file : files_) answers.push_back(rename_or_reason(file->dir.get(), file->temporary, file->name, file->where));
+  for (const auto& file : files_)
+    answers.push_back(error_of([&file] {
+      if (::renameat(file->dir.get(), file->temporary.c_str(), file->dir.get(), file->name.c_str()) != 0) throw_errno("cannot replace", file->where);
+    }));
   sync_together(names);
   files_.clear();
   return answers;

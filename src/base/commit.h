@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -55,12 +56,23 @@ class CommitGroup {
   // A failed sync fails the whole group and is never tried again on the same pages: the kernel may have dropped them clean. Names that
   // this call made are taken back then.
   [[nodiscard]] std::vector<Linked> commit();
+  // The same where one file's trouble is not the others': a name that could not be made has its Error, and none of the rest is taken back for it.
+  // What throws, still: a sync that failed. A name that something else has is left to that: `another` gives the next to try, or nothing.
+  struct Outcome {
+    Linked linked = Linked::different;
+    std::optional<Error> trouble = {};  // then `linked` says nothing
+    std::string name = {};              // that it has in the end
+  };
+  using Another = std::function<std::optional<std::string>(const std::string& taken)>;
+  [[nodiscard]] std::vector<Outcome> commit_each(const Another& another);
 
  private:
   struct File;
   void sync_data();
   void sync_names();
-  void take_back(const std::vector<Linked>& answers) noexcept;
+  template <class Link>
+  [[nodiscard]] std::vector<Outcome> commit_by(const Link& link);
+  void take_back(const std::vector<Outcome>& outcomes) noexcept;
   std::vector<std::unique_ptr<File>> files_;
 };
 

@@ -57,7 +57,7 @@ static ErrorKind kind_of_errno(int error_number) {
 
 void throw_errno(std::string_view action, std::string_view subject, int error_number) {
   throw Error(kind_of_errno(error_number),
-              std::string(action) + " '" + escape_untrusted(subject, kLongestSubject) + "': " + errno_text(error_number));
+              std::string(action) + " '" + escape_untrusted(subject, kLongestSubject) + "': " + errno_text(error_number), error_number);
 }
 
 void throw_errno(std::string_view action, std::string_view subject) { throw_errno(action, subject, errno); }

@@ -32,13 +32,15 @@ enum class ErrorKind {
 
 class Error : public std::exception {
  public:
-  Error(ErrorKind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
+  Error(ErrorKind kind, std::string message, int error_number = 0) : kind_(kind), message_(std::move(message)), number_(error_number) {}
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+  [[nodiscard]] int number() const noexcept { return number_; }  // errno, where a system call failed: who must know a full disk from a folder in the way
   [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
 
  private:
   ErrorKind kind_;
   std::string message_;
+  int number_ = 0;
 };
 
 [[nodiscard]] int exit_code(ErrorKind kind) noexcept;

@@ -27,6 +27,7 @@ ServerPaths server_paths(const std::string& root) {
   paths.heard = paths.state_dir + "/heard";
   paths.alarms = paths.state_dir + "/alarms";
   paths.run_dir = root + SHUTTERSEAL_RUNSTATEDIR "/shutterseal";
+  paths.waiting = paths.run_dir + "/waiting";
   paths.alert_socket = paths.run_dir + "-alert/socket";
   paths.logins = paths.run_dir + "-login";
   return paths;

@@ -26,6 +26,7 @@ struct ServerPaths {
   std::string heard;         // state_dir/heard: when each camera was last heard
   std::string alarms;        // state_dir/alarms: up to when events were alerted
   std::string run_dir;       // /run/shutterseal
+  std::string waiting;       // /run/shutterseal/waiting: cameras that wait because something of theirs does not work, and why
   std::string alert_socket;  // /run/shutterseal-alert/socket: the alert runner's, where systemd listens for it
   std::string logins;        // /run/shutterseal-login: root's, since PAM writes it; the daemon's run_dir is not
 };

@@ -22,7 +22,8 @@ static std::vector<envelope::TlsAuthority> tls_authorities(const ServerPaths& pa
   return all;
 }
 
-BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate, const Authority& authority) {
+BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera, const envelope::Certificate& certificate, const Authority& authority,
+                       std::optional<std::uint64_t> receipt_floor) {
   const auto profile = registry::read_server_profile(paths.server_conf);
   const auto receipts = read_guarded_file(paths.receipt_key, kLargestPem, Secrecy::trusted);
   const envelope::Bundle bundle{.serial = camera.bundle_serial,
@@ -32,7 +33,8 @@ BundleFile make_bundle(const ServerPaths& paths, const registry::Camera& camera,
                                 .tls_authorities = tls_authorities(paths),
                                 .receipt_pins = {envelope::Certificate::from_pem(receipts, paths.receipt_key).fingerprint},
                                 .custodians = server::read_certificates(paths.custodians),
-                                .certificate = {certificate}};
+                                .certificate = {certificate},
+                                .receipt_floor = receipt_floor};
   const auto text = envelope::bundle_text(bundle);
   const auto checked = envelope::parse_bundle_text(text);
   if (!checked.value) throw Error(ErrorKind::config, "the server's configuration makes no bundle: " + checked.reason);

@@ -19,6 +19,7 @@
 #include "src/report/json.h"
 #include "src/server/heard.h"
 #include "src/server/trust.h"
+#include "src/server/waiting.h"
 
 namespace shutterseal::custody {
 
@@ -54,19 +55,46 @@ static std::string heard_text(const std::optional<server::Heard>& heard) {
   return heard->silent_since ? " silent since " + rfc3339(*heard->silent_since) : " heard " + rfc3339(heard->last);
 }
 
-static int list_command(const config::Arguments& arguments) {
-  const auto registry = registry_of(arguments);
-  for (const auto& id : registry.list()) {
-    const auto camera = enrolled_camera(registry, id);
-    const auto heard = heard_of(arguments, id);
+static std::string waits_text(const server::Waiting& waiting, const CameraId& id) {
+  const auto at = waiting.find(id);
+  return at == waiting.end() ? "" : " waits: " + at->second;
+}
+
+static void add_waits(report::Json& json, const server::Waiting& waiting, const CameraId& id) {
+  if (const auto at = waiting.find(id); at != waiting.end()) json["waits"] = at->second;
+}
+
+static void list_one(const config::Arguments& arguments, const registry::Registry& registry, const server::Waiting& waiting, const CameraId& id) {
+  const auto camera = enrolled_camera(registry, id);
+  const auto heard = heard_of(arguments, id);
+  if (arguments.has("json")) {
     auto json = to_json(camera);
     add_heard(json, heard);
-    if (arguments.has("json"))
-      say("{}\n", report::to_text(json));
-    else
-      say("{:<28} {:<9} enrolled {} uid {}{}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid, heard_text(heard));
+    add_waits(json, waiting, id);
+    say("{}\n", report::to_text(json));
+  } else {
+    say("{:<28} {:<9} enrolled {} uid {}{}{}\n", id.text(), state_name(camera.state), rfc3339(camera.enrolled), camera.uid, heard_text(heard), waits_text(waiting, id));
   }
-  return 0;
+}
+
+// One broken folder hides no other camera.
+static int list_command(const config::Arguments& arguments) {
+  const auto registry = registry_of(arguments);
+  const auto waiting = server::read_waiting(paths_of(arguments).waiting);
+  bool all = true;
+  for (const auto& id : registry.list()) {
+    try {
+      list_one(arguments, registry, waiting, id);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::cannot_create || error.kind() == ErrorKind::io) throw;  // of what is said
+      all = false;
+      if (arguments.has("json"))
+        say("{}\n", report::to_text(report::Json{{"camera", id.text()}, {"broken", error.what()}}));
+      else
+        say("{:<28} broken: {}\n", id.text(), error.what());
+    }
+  }
+  return all ? 0 : 1;
 }
 
 static int show_command(const config::Arguments& arguments) {
@@ -74,6 +102,7 @@ static int show_command(const config::Arguments& arguments) {
   const auto id = camera_id(arguments.operands()[2]);
   auto json = to_json(enrolled_camera(registry, id));
   add_heard(json, heard_of(arguments, id));
+  add_waits(json, server::read_waiting(paths_of(arguments).waiting), id);
   json["ssh_key"] = registry.authorized_key(id);
   for (const auto& file : registry.signing_certificates(id)) {
     const auto certificate = envelope::Certificate::from_pem(file.content, file.path);

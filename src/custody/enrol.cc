@@ -17,6 +17,7 @@
 #include "src/custody/files.h"
 #include "src/custody/places.h"
 #include "src/custody/progress.h"
+#include "src/ledger/index.h"
 #include "src/server/trust.h"
 
 namespace shutterseal::custody {
@@ -237,19 +238,33 @@ static int add_command(const config::Arguments& arguments) { return arguments.ha
 
 // ---- bundle ---------------------------------------------------------------------------------------------------------------------
 
+// A number, or what this server numbers its receipts from: the next one counts then, and none that it gave before.
+static std::optional<std::uint64_t> receipt_floor(const config::Arguments& arguments, const CameraId& id) {
+  if (!arguments.has("receipt-floor")) return std::nullopt;
+  const auto word = arguments.get("receipt-floor");
+  if (word == "server") {
+    const auto index = paths_of(arguments).index;
+    return exists(index) ? ledger::Index(index, ledger::Access::read_only).receipt_number(id) : 0;
+  }
+  const auto number = parse_decimal(word, kLargestInteger);
+  if (!number) throw Error(ErrorKind::usage, "--receipt-floor is a number, or the word 'server'");
+  return number;
+}
+
 static int bundle_command(const config::Arguments& arguments) {
   const auto registry = registry_of(arguments);
   const auto paths = paths_of(arguments);
   const auto id = enrolled_camera(registry, camera_id(arguments.operands()[2])).id;
   const auto out = needed(arguments, "out");
   refuse_existing(out);
+  const auto floor = receipt_floor(arguments, id);
   const Authority authority(arguments, read_certificate(paths.authority));  // may ask for a passphrase: nothing is held meanwhile
   BundleFile content;
   // The serial is stored before the bundle is out: it is never used twice.
   const auto camera = registry.update(id, [&](registry::Camera& one) {
     refuse_final(one);
     ++one.bundle_serial;
-    content = make_bundle(paths, one, server::newest_certificates(registry, id).certified, authority);
+    content = make_bundle(paths, one, server::newest_certificates(registry, id).certified, authority, floor);
   });
   commit_file(out, content.octets, 0644);
   say("bundle {} of camera {}; {}\n", camera.bundle_serial, camera.id.text(), next_step(content, out));
@@ -271,8 +286,9 @@ std::vector<Command> enrolment_commands() {
         {"csv", "FILE", "many cameras: lines of ID,REQUEST or ID,REQUEST,CERTIFICATE; --out is then a directory"},
         authority_key, passphrase, days, out},
        add_command, 0, 1},
-      {"camera bundle", "ID --out BUNDLE", "Makes a newer bundle for an enrolled camera.",
-       {authority_key, passphrase, {"registry", "DIR", "the cameras' registry (default: the server's)"}, out}, bundle_command, 1, 1},
+      {"camera bundle", "ID [--receipt-floor N] --out BUNDLE", "Makes a newer bundle for an enrolled camera.",
+       {{"receipt-floor", "N", "lets the camera believe receipts again that are numbered above N ('server': above this server's last one), after index and receipts were lost"},
+        authority_key, passphrase, {"registry", "DIR", "the cameras' registry (default: the server's)"}, out}, bundle_command, 1, 1},
   };
 }
 

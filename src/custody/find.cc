@@ -86,7 +86,7 @@ static server::Adoption build(const config::Arguments& arguments, const std::str
   server::Adoption all;
   for (const auto& [directory, place] : {std::pair(paths.evidence, ledger::Place::evidence), std::pair(paths.void_dir, ledger::Place::put_aside)}) {
     const auto store = evidence::open_directory_store(directory);
-    const auto some = server::adopt({*store, place}, index, registry, 0, judge_one, [&](const server::Adoption& so_far) { progress.show(all.seen + so_far.seen); });
+    const auto some = server::adopt_all({*store, place}, index, registry, judge_one, [&](const server::Adoption& so_far) { progress.show(all.seen + so_far.seen); });
     all.seen += some.seen;
     all.adopted += some.adopted;
     all.left_out.insert(all.left_out.end(), some.left_out.begin(), some.left_out.end());

@@ -55,10 +55,13 @@ static void check_index(const ServerPaths& paths, Faults& faults) {
   if (!exists(paths.index)) return;  // made by the daemon, from the evidence
   try {
     const ledger::Index index(paths.index, ledger::Access::read_only);
-    const auto newest = index.newest();
-    if (!newest) return;
-    const auto file = (newest->place == ledger::Place::evidence ? paths.evidence : paths.void_dir) + "/" + newest->location;
-    if (!exists(file)) faults.push_back({file, "is in the index and not there", "mount the evidence; when it was restored: shutterseal index rebuild"});
+    for (const auto& camera : index.cameras()) {
+      const auto runs = index.runs(camera, 1);
+      const auto newest = runs.empty() ? std::nullopt : index.find_digest(runs.front().last_digest);
+      if (!newest) continue;
+      const auto file = (newest->place == ledger::Place::evidence ? paths.evidence : paths.void_dir) + "/" + newest->location;
+      if (!exists(file)) faults.push_back({file, "is in the index and not there", "mount the evidence; when it was restored: shutterseal index rebuild"});
+    }
   } catch (const Error& error) {
     faults.push_back({paths.index, error.what(), "shutterseal-ingestd, when it starts, or shutterseal index rebuild"});
   }

@@ -23,6 +23,7 @@
 #include "src/envelope/envelope.h"
 #include "src/report/json.h"
 #include "src/server/trust.h"
+#include "src/server/waiting.h"
 
 namespace shutterseal::custody {
 
@@ -75,6 +76,11 @@ static void check_registry(const ServerPaths& paths, bool private_tree, Faults& 
       faults.push_back({"camera " + id.text(), error.what(), "mend the file that is named"});
     }
   }
+}
+
+// What the daemon met that looking at places does not show: a quota, a disk of a camera's own.
+static void check_waiting(const ServerPaths& paths, Faults& faults) {
+  for (const auto& [camera, reason] : server::read_waiting(paths.waiting)) faults.push_back({"camera " + camera.text(), "waits: " + reason, "mend what is named"});
 }
 
 // Cameras whose renewals fail still log in for their grace, so that nobody notices before it is late.
@@ -261,6 +267,7 @@ static void check_server(const std::string& root, const ServerPaths& paths, bool
   } catch (const Error& error) {
     faults.push_back({paths.cameras, error.what(), kRepair});
   }
+  check_waiting(paths, faults);
   check_intermediate(paths, faults);
   check_daemon(root, paths, private_tree, faults);
 }

@@ -14,6 +14,7 @@ std::string bundle_text(const Bundle& bundle) {
   for (const auto& pin : bundle.receipt_pins) text += "receipt-pin " + pin.hex() + "\n";
   for (const auto& custodian : bundle.custodians) text += "custodian " + encode_base64(custodian.der) + "\n";
   for (const auto& certificate : bundle.certificate) text += "certificate " + encode_base64(certificate.der) + "\n";
+  if (bundle.receipt_floor) text += "receipt-floor " + std::to_string(*bundle.receipt_floor) + "\n";
   return text;
 }
 
@@ -56,13 +57,16 @@ Reading<Bundle> parse_bundle_text(std::string_view text) {
   const auto camera = CameraId::parse(lines.value("camera"));
   if (!serial || !camera) return {std::nullopt, lines.complaint()};
   Bundle bundle{*serial, *camera, {}, {}, {}, {}, {}, {}};
+  std::vector<std::uint64_t> floor;
   const bool good = read_some(lines, "url", 1, 8, bundle.urls, plain_word) &&
                     read_some(lines, "host-key-pin", 1, 4, bundle.host_key_pins, plain_word) &&
                     read_some(lines, "tls-authority", 0, 4, bundle.tls_authorities, tls_authority_of) &&
                     read_some(lines, "receipt-pin", 1, 4, bundle.receipt_pins, Digest::parse) &&
                     read_some(lines, "custodian", 1, kMostCustodians, bundle.custodians, certificate_of) &&
-                    read_some(lines, "certificate", 1, 1, bundle.certificate, certificate_of) && lines.at_end();
+                    read_some(lines, "certificate", 1, 1, bundle.certificate, certificate_of) &&
+                    read_some(lines, "receipt-floor", 0, 1, floor, [](std::string_view word) { return parse_decimal(word, kLargestInteger); }) && lines.at_end();
   if (!good) return {std::nullopt, lines.complaint()};
+  if (!floor.empty()) bundle.receipt_floor = floor.front();
   return {bundle, ""};
 }
 

@@ -75,6 +75,7 @@ struct Bundle {
   std::vector<Digest> receipt_pins;        // 1..4, SHA-256 of the receipt certificate
   std::vector<Certificate> custodians;     // 1..16
   std::vector<Certificate> certificate;    // exactly one: the camera's (a vector only to have an empty state)
+  std::optional<std::uint64_t> receipt_floor = {};  // the authority says: receipts with a number above this one count again
 };
 inline constexpr std::size_t kLargestBundle = 128 * 1024, kMostCustodians = 16;
 

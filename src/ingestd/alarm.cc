@@ -35,6 +35,7 @@ static constexpr const char* kMany = "many";
 static constexpr const char* kSilent = "silent";
 static constexpr const char* kBack = "back";
 static constexpr const char* kChanged = "heartbeat-changed";
+static constexpr const char* kTrouble = "trouble";
 static constexpr std::size_t kMostNoted = 100;  // events of an alert; a crash may alert the others again
 
 // ---- what an alert says -------------------------------------------------------------------------------------------------------------
@@ -490,6 +491,13 @@ void Alarms::stored(const std::vector<ledger::Row>& rows) {
 void Alarms::hear(const ledger::Row& row) {
   const auto interval = row.kind == envelope::Kind::event ? server::heartbeat_interval_ms(row.note) : std::nullopt;
   for (const auto& word : silence_.heard(row.camera, interval, row.received_at)) say(word);
+}
+
+void Alarms::waits(const CameraId& camera, const std::string& reason) {
+  guarded([&] {
+    log_.warning(LogLine("alarm").field("camera", camera.text()).field("kind", kTrouble).sentence("reason", reason));
+    raise({camera.text(), kTrouble, "", "", "", "", 1, escape_untrusted(reason, envelope::kLongestNote)});
+  });
 }
 
 void Alarms::tend() {

@@ -108,6 +108,7 @@ class Alarms {
   void catch_up(const ledger::Index& index, const std::vector<ledger::Row>& adopted);
   void stored(const std::vector<ledger::Row>& rows);  // after their commit
   void tend();                                        // every second or so: silence, what waits
+  void waits(const CameraId& camera, const std::string& reason);  // for long: nothing of it is stored
 
  private:
   void load();

@@ -18,9 +18,15 @@
 
 namespace shutterseal::ingestd {
 
-static constexpr TimeMs kAdoptionMargin = 3600 * 1000;
 static constexpr std::size_t kMostAgain = 8;  // of a camera, the newest
 static constexpr std::size_t kLargestKeyFile = 64 * 1024;
+static constexpr std::size_t kLargestThere = std::size_t{64} << 20;
+
+static dev_t device_of(const Fd& dir) {
+  struct stat info {};
+  if (::fstat(dir.get(), &info) != 0) throw_errno("cannot look at", "a directory");
+  return info.st_dev;
+}
 
 static envelope::ReceiptKey read_receipt_key(const std::string& path) {
   auto pem = read_file(path, kLargestKeyFile);
@@ -29,9 +35,10 @@ static envelope::ReceiptKey read_receipt_key(const std::string& path) {
   return key;
 }
 
-Committer::Committer(const Context& context, const registry::Registry& registry, const Log& log)
+Committer::Committer(const Context& context, const registry::Registry& registry, Troubles& troubles, const Log& log)
     : context_(context),
       registry_(registry),
+      troubles_(troubles),
       log_(log),
       receipt_key_(read_receipt_key(context.paths.receipt_key)),
       store_(evidence::open_directory_store(context.paths.evidence)),
@@ -40,48 +47,6 @@ Committer::Committer(const Context& context, const registry::Registry& registry,
       quarantine_(context.paths.quarantine, {context.settings.quarantine_quota, context.settings.free_least}),
       alarms_(context, registry, log) {}
 
-void Committer::adopt(const server::JudgeOne& judge) {
-  std::unique_lock books(books_);
-  moved_.wait(books, [this] { return turn_ == turns_; });
-  const auto newest = index_.newest();
-  // Evidence from a backup, or not mounted, below today's index: what the cameras send again would be taken for duplicates, receipted, and be lost.
-  const bool is_void = newest && newest->place != ledger::Place::evidence;
-  if (newest && !(is_void ? *void_ : *store_).contains(newest->location))
-    throw Error(ErrorKind::data, "the index knows '" + (is_void ? context_.paths.void_dir : context_.paths.evidence) + "/" + newest->location +
-                                     "', which is not there: mount the evidence, or after restoring it run 'shutterseal index rebuild'");
-  // A clock that was set back received after the newest row, but at an earlier time. What waited for longer than the margin is not looked for: its drop
-  // waits still, comes to the same name again, and gets its row then.
-  if (!index_.is_whole()) log_.warning(LogLine("index-incomplete").untrusted("missing", context_.paths.index + "-wal"));
-  const auto since = newest && index_.is_whole() ? std::max<TimeMs>(0, std::min(newest->received_at, now_ms()) - kAdoptionMargin) : 0;
-  // Kept over a failure: what was committed before it is not adopted a second time. Without an index all evidence is, and is no news.
-  const auto note = [&](const server::Adoption& adoption) {
-    if (newest && adoption.row && adoption.row->place == ledger::Place::evidence) adopted_.insert_or_assign(adoption.row->digest, *adoption.row);
-  };
-  for (const auto& shelf : {server::Shelf{*store_, ledger::Place::evidence}, server::Shelf{*void_, ledger::Place::put_aside}}) {
-    const auto adoption = server::adopt(shelf, index_, registry_, since, judge, note);
-    for (const auto& name : adoption.left_out) log_.warning(LogLine("not-adopted").untrusted("file", name));
-    if (adoption.adopted != 0) log_.info(LogLine("adopted").number("envelopes", static_cast<std::int64_t>(adoption.adopted)));
-  }
-  index_.completed();
-  server::acquit_all(index_, registry_);
-  thefts_.clear();
-  broken_ = false;
-  books.unlock();
-  if (caught_up_) alarms_.stored(take_adopted());
-}
-
-std::vector<ledger::Row> Committer::take_adopted() {
-  const std::lock_guard books(books_);
-  std::vector<ledger::Row> rows;
-  for (auto& [digest, row] : std::exchange(adopted_, {})) rows.push_back(std::move(row));
-  return rows;
-}
-
-void Committer::catch_up() {
-  alarms_.catch_up(index_, take_adopted());
-  caught_up_ = true;
-}
-
 // ---- one group ----------------------------------------------------------------------------------------------------------------------
 
 struct Committer::ToStore {
@@ -89,6 +54,7 @@ struct Committer::ToStore {
   const envelope::Judged* envelope;
   TimeMs received_at;
   bool is_known = false;  // had earlier than its row says
+  std::optional<ledger::Row> lost = {};  // its row, whose file is gone
   ledger::Proof proof = {};  // of a stolen camera's
   ledger::Place place = ledger::Place::evidence;
   evidence::Location location = {};
@@ -118,7 +84,10 @@ struct Committer::Known {
 struct Committer::Plan {
   std::vector<ToStore> to_store;
   std::set<Digest> digests;  // of to_store
-  std::vector<const JudgedDrop*> refused;
+  std::set<CameraId> busy;   // the cameras of it
+  Folders folders;           // and where it goes
+  std::vector<const JudgedDrop*> with_refused;
+  std::vector<Quarantine::Refused> refused;
   Settled settled;
   std::set<CameraId> receipts_for;
   std::vector<envelope::Receipt> receipts;
@@ -143,7 +112,8 @@ const Committer::Known& Committer::look_up(const CameraId& id, Plan& plan) {
   Known found;
   try {
     if (const auto camera = registry_.find(id)) found = {camera->state, theft_of(*camera), registry::theft_time(*camera)};
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::system) throw;
     // Its drops wait; who takes them in says why.
   }
   return plan.cameras.emplace(id, found).first->second;
@@ -166,46 +136,105 @@ void Committer::note_again(const CameraId& camera, const envelope::Judged& one) 
   if (runs.size() > kMostAgain) runs.erase(runs.begin());
 }
 
-// A thief who sends what waits already, so that it is taken in first and as his, must not make it void.
-bool Committer::proves_more(TimeMs received, const envelope::Judged& one, const ledger::Theft& theft) const {
-  const auto row = index_.find_digest(one.digest);
-  return row && received < theft.stolen_at() && row->received_at >= theft.stolen_at();
+bool Committer::contains(const ledger::Row& row) const {
+  return (row.place == ledger::Place::evidence ? *store_ : *void_).contains(row.location, row.size);
+}
+
+// False: it is to be looked at again, once another copy of it that is on its way has its row.
+bool Committer::plan_envelope(const JudgedDrop& judged, const envelope::Judged& one, Plan& plan) {
+  auto* const theft = plan.cameras.at(judged.drop.camera).theft;
+  // The same envelope twice, in this group or in one on its way: stored with that one, receipted after it. Of a stolen camera the other copy may be
+  // the older one, and is looked at again.
+  if (in_flight_.contains(one.digest)) return !theft;
+  const auto received = judged.drop.had_since();
+  ToStore to_store{&judged, &one, received};
+  if (const auto row = index_.find_at(one.passage.chain, one.passage.sequence, one.digest)) {
+    // A thief who sends what waits already, so that it is taken in first and as his, must not make it void.
+    to_store.is_known = theft && received < theft->stolen_at() && row->received_at >= theft->stolen_at();
+    // A row alone is no evidence: the receipt that follows would let the camera delete the last copy.
+    if (!to_store.is_known && !contains(*row)) to_store.lost = *row;
+    if (!to_store.is_known && !to_store.lost) {
+      if (!theft) note_again(judged.drop.camera, one);
+      return true;
+    }
+  }
+  if (to_store.lost) {
+    to_store.received_at = to_store.lost->received_at;
+    to_store.place = to_store.lost->place == ledger::Place::evidence ? ledger::Place::evidence : ledger::Place::put_aside;
+  }
+  plan.digests.insert(one.digest);
+  in_flight_.insert(one.digest);
+  plan.busy.insert(judged.drop.camera);
+  plan.to_store.push_back(std::move(to_store));
+  if (theft) theft->add(plan.to_store.back().link());
+  return true;
 }
 
 void Committer::plan_drop(const JudgedDrop& judged, Plan& plan) {
+  const auto& camera = judged.drop.camera;
+  if (troubles_.waits(camera)) return;
   // Read again here: a camera that was suspended or revoked since intake must not slip through.
-  const auto [state, theft, stolen_at] = look_up(judged.drop.camera, plan);
+  const auto& [state, theft, stolen_at] = look_up(camera, plan);
   if (!state || leaves_drops_waiting(*state)) return;
   // Revoked since intake: this was written for evidence alone.
   if (theft && !judged.drafts.empty()) {
-    plan.settled.again.insert(judged.drop.camera);
+    plan.settled.again.insert(camera);
     return;
   }
   bool any_refused = false, is_done = true;
   for (const auto& one : judged.envelopes) {
     any_refused = any_refused || is_refused(one.verdict);
-    if (!is_stored(one.verdict)) continue;
-    // The same envelope twice, in this group or in one on its way: stored with that one, receipted after it. Of a stolen camera the other copy may be
-    // the older one, and is looked at again.
-    if (in_flight_.contains(one.digest)) {
-      is_done = is_done && !theft;
-      continue;
-    }
-    const auto received = judged.drop.had_since();
-    const bool is_known = index_.contains(one.passage.chain, one.passage.sequence, one.digest);
-    if (is_known && !theft) note_again(judged.drop.camera, one);
-    if (is_known && !(theft && proves_more(received, one, *theft))) continue;
-    plan.digests.insert(one.digest);
-    in_flight_.insert(one.digest);
-    plan.to_store.push_back({&judged, &one, received, is_known});
-    if (theft) theft->add(plan.to_store.back().link());
+    if (is_stored(one.verdict)) is_done = plan_envelope(judged, one, plan) && is_done;
   }
-  if (any_refused) plan.refused.push_back(&judged);
+  if (any_refused) plan.with_refused.push_back(&judged);
   if (is_done)
     plan.settled.drops.push_back(&judged);
   else
-    plan.settled.again.insert(judged.drop.camera);
-  if (!theft) plan.receipts_for.insert(judged.drop.camera);
+    plan.settled.again.insert(camera);
+  if (!theft) plan.receipts_for.insert(camera);
+}
+
+// Of the others nothing is left out for it. What was put already has no row: adoption finds it before this camera is tried again.
+void Committer::take_out(const CameraId& camera, Plan& plan) {
+  for (const auto& one : plan.to_store)
+    if (one.camera() == camera) {
+      in_flight_.erase(one.envelope->digest);
+      plan.digests.erase(one.envelope->digest);
+    }
+  std::erase_if(plan.to_store, [&](const ToStore& one) { return one.camera() == camera; });
+  const auto is_its = [&](const JudgedDrop* judged) { return judged->drop.camera == camera; };
+  std::erase_if(plan.with_refused, is_its);
+  std::erase_if(plan.settled.drops, is_its);
+  plan.settled.again.erase(camera);
+  plan.receipts_for.erase(camera);
+}
+
+void Committer::leave(const CameraId& camera, const std::string& reason, Plan& plan) {
+  troubles_.wait(camera, reason);
+  take_out(camera, plan);
+}
+
+// A later group may have met the trouble first, and what this one has of a stolen camera may rest on what that did not do.
+void Committer::leave_troubled(Plan& plan) {
+  for (const auto& [camera, known] : plan.cameras)
+    if (troubles_.waits(camera)) take_out(camera, plan);
+}
+
+void Committer::plan_group(const std::vector<JudgedDrop>& group, Plan& plan) {
+  for (const auto& judged : group) {
+    try {
+      plan_drop(judged, plan);
+    } catch (const Error& error) {
+      if (error.number() == 0 || error.kind() == ErrorKind::system) throw;  // the index's, or everybody's
+      leave(judged.drop.camera, error.what(), plan);
+    }
+  }
+  sort_out(plan);
+  for (const auto& one : plan.to_store) {
+    const bool is_evidence = one.place == ledger::Place::evidence;
+    plan.folders.emplace(Folders::key_type(is_evidence ? ledger::Index::Store::evidence : ledger::Index::Store::void_after_theft,
+                                           (is_evidence ? *store_ : *void_).folder_at(one.camera(), one.received_at)), one.camera());
+  }
 }
 
 // After the whole group is known, because what comes later in it may lead to what comes first.
@@ -213,6 +242,10 @@ void Committer::sort_out(Plan& plan) {
   for (auto& one : plan.to_store) {
     auto* theft = plan.cameras.at(one.camera()).theft;
     if (!theft) continue;
+    if (one.lost) {
+      if (one.lost->place != ledger::Place::put_aside) plan.receipts_for.insert(one.camera());
+      continue;  // put back where it was
+    }
     one.proof = theft->proof_of(one.link());
     if (one.proof)
       plan.receipts_for.insert(one.camera());
@@ -231,8 +264,31 @@ void Committer::put(Plan& plan, ledger::Place place) {
   }
   if (items.empty()) return;
   auto& store = place == ledger::Place::evidence ? *store_ : *void_;
-  const auto locations = store.put(items);
-  for (std::size_t i = 0; i < put.size(); ++i) put[i]->location = locations[i];
+  const auto answers = store.put(items);
+  std::map<CameraId, std::string> troubles;
+  for (std::size_t i = 0; i < put.size(); ++i) {
+    put[i]->location = answers[i].location;
+    if (answers[i].trouble)
+      troubles.emplace(put[i]->camera(), answers[i].trouble->what());
+    else if (answers[i].taken)
+      tell_clash(*put[i], *answers[i].taken);
+  }
+  const std::lock_guard books(books_);
+  for (const auto& [camera, reason] : troubles) leave(camera, reason, plan);
+}
+
+static std::string digest_of(const evidence::Store& store, const evidence::Location& location) {
+  try {
+    return envelope::sha256(store.get(location, kLargestThere)).hex();
+  } catch (const Error&) {
+    return "unreadable";
+  }
+}
+
+// What has the name is damaged, or somebody put it there: the whole digest is in it.
+void Committer::tell_clash(const ToStore& stored, const evidence::Location& taken) {
+  log_.error(LogLine("clash").field("camera", stored.camera().text()).field("sha256", stored.envelope->digest.hex())
+                 .field("there", digest_of(stored.place == ledger::Place::evidence ? *store_ : *void_, taken)).untrusted("file", taken));
 }
 
 static LogLine line_of(const char* event, const CameraId& camera, const ledger::Link& link) {
@@ -243,6 +299,12 @@ static LogLine line_of(const char* event, const CameraId& camera, const ledger::
 
 void Committer::record_envelope(const ToStore& stored) {
   const auto& one = *stored.envelope;
+  if (stored.lost) {
+    if (stored.location != stored.lost->location) index_.relocate(*stored.lost, stored.location);
+    if (stored.place == ledger::Place::evidence) note_again(stored.camera(), one);
+    log_.error(line_of("stored-again", stored.camera(), stored.link()).field("sha256", one.digest.hex()).untrusted("lost", stored.lost->location));
+    return;
+  }
   const auto* signer = server::find_signer(stored.judged->signers, one.certificate);
   SHUTTERSEAL_BUG_UNLESS(signer != nullptr);  // Verifier::judge() accepts nothing else
   const auto verdict = server::stored_verdict(stored.camera(), one, signer->not_after, stored.received_at, index_);
@@ -286,26 +348,47 @@ static std::string hint(const std::string& name) {
   return plain ? name : "-";
 }
 
-Quarantine::Refused Committer::refuse(const JudgedDrop& judged, Plan& plan) {
-  const auto& drop = judged.drop;
-  const auto digest = judged.unjudged ? *judged.unjudged : envelope::sha256(judged.octets);
+static Verdict first_refusal(const JudgedDrop& judged) {
+  for (const auto& one : judged.envelopes)
+    if (is_refused(one.verdict)) return one.verdict;
+  return Verdict::accepted;
+}
+
+static Quarantine::Refused refusal_of(const JudgedDrop& judged) {
   std::string reason;
-  auto first = Verdict::accepted;
-  for (const auto& one : judged.envelopes) {
-    if (!is_refused(one.verdict)) continue;
-    if (first == Verdict::accepted) first = one.verdict;
-    if (reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
+  for (const auto& one : judged.envelopes)
+    if (is_refused(one.verdict) && reason.size() < 400) reason += (reason.empty() ? "" : ", ") + std::string(verdict_name(one.verdict)) + " at octet " + std::to_string(one.offset);
+  return {&judged, judged.unjudged ? *judged.unjudged : envelope::sha256(judged.octets), reason};
+}
+
+// Before the books, which say that it is kept.
+void Committer::keep_refused(Plan& plan) {
+  std::vector<Quarantine::Refused> to_keep;  // without what was kept unjudged
+  for (const auto* judged : plan.with_refused) {
+    plan.refused.push_back(refusal_of(*judged));
+    if (!judged->unjudged) to_keep.push_back(plan.refused.back());
   }
+  const auto troubles = quarantine_.keep(to_keep);
+  const std::lock_guard books(books_);
+  for (const auto& [camera, reason] : troubles) {
+    leave(camera, reason, plan);
+    std::erase_if(plan.refused, [&camera = camera](const Quarantine::Refused& one) { return one.judged->drop.camera == camera; });
+  }
+}
+
+void Committer::record_refusal(const Quarantine::Refused& refused, Plan& plan) {
+  const auto& drop = refused.judged->drop;
+  const auto verdict = first_refusal(*refused.judged);
   // The camera did not send what is not its own, and may have the same octets in its spool.
-  if (first != Verdict::not_a_file) index_.add_refusal(drop.camera, {hint(drop.dropped_as()), digest, first}, drop.received_at);
-  log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(first)).untrusted("file", drop.dropped_as()));
+  if (verdict != Verdict::not_a_file) index_.add_refusal(drop.camera, {hint(drop.dropped_as()), refused.digest, verdict}, drop.received_at);
+  log_.warning(LogLine("refused").field("camera", drop.camera.text()).field("verdict", verdict_name(verdict)).untrusted("file", drop.dropped_as()));
   plan.receipts_for.insert(drop.camera);
-  return {&judged, digest, reason};
 }
 
 envelope::Receipt Committer::make_receipt(const CameraId& camera) {
   const auto again = again_.find(camera);
   auto runs = again == again_.end() ? std::vector<envelope::Run>{} : again->second;
+  raise_receipt_number(camera);
   for (const auto& run : index_.runs(camera, envelope::kMostRuns - runs.size())) runs.push_back(run);
   return {.camera = camera, .time = now_ms(), .number = index_.next_receipt_number(camera), .runs = std::move(runs), .refusals = index_.refusals(camera)};
 }
@@ -320,45 +403,54 @@ void Committer::record(Plan& plan) {
       tell_theft(one, plan);
     }
     acquit(plan);
-    std::vector<Quarantine::Refused> refused;
-    for (const auto* judged : plan.refused) {
-      const auto one = refuse(*judged, plan);
-      if (!judged->unjudged) refused.push_back(one);
-    }
-    quarantine_.keep(refused);
+    for (const auto& refused : plan.refused) record_refusal(refused, plan);
     for (const auto& camera : plan.receipts_for) plan.receipts.push_back(make_receipt(camera));
     index_.commit();
   } catch (...) {
     index_.rollback();
+    numbered_.clear();
     throw;
   }
 }
 
-// One camera's broken directory is no trouble of the others. Without its receipt its drops stay, and are found to be duplicates later.
+std::string receipts_path(const ServerPaths& paths, const CameraId& camera) { return paths.drop + "/" + camera.account() + "/receipts"; }
+
+// One camera's broken directory, or a disk of its own, is no trouble of the others. Without its receipt its drops stay, and are found to be duplicates
+// later. Receipts on one disk are written together.
 void Committer::write_receipts(const std::vector<Plan*>& plans) {
   std::map<CameraId, const envelope::Receipt*> newest;
   for (const auto* plan : plans)
     for (const auto& receipt : plan->receipts) newest.insert_or_assign(receipt.camera, &receipt);
-  ReplaceGroup group;
-  std::vector<CameraId> written;
-  const auto leave = [&](const CameraId& camera, const Error& error) {
-    log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
-    for (auto* plan : plans)
-      if (std::erase_if(plan->settled.drops, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; }) != 0)
-        plan->settled.without_receipt.insert(camera);
+  struct OnDisk {
+    ReplaceGroup group;
+    std::vector<CameraId> cameras;
+  };
+  std::map<dev_t, OnDisk> disks;
+  const auto leave_one = [&](const CameraId& camera, const Error& error) {
+    troubles_.wait(camera, error.what());
+    for (auto* plan : plans) std::erase_if(plan->settled.drops, [&camera](const JudgedDrop* judged) { return judged->drop.camera == camera; });
   };
   for (const auto& [camera, receipt] : newest) {
-    const auto dir = context_.paths.drop + "/" + camera.account() + "/receipts";
+    const auto path = receipts_path(context_.paths, camera);
     try {
-      group.add(dir + "/receipt.p7m", envelope::sign_receipt(*receipt, receipt_key_), 0640);
-      written.push_back(camera);
+      auto dir = open_dir(path);
+      auto& disk = disks[device_of(dir)];
+      disk.group.add(std::move(dir), kReceiptName, envelope::sign_receipt(*receipt, receipt_key_), 0640, path + "/" + kReceiptName);
+      disk.cameras.push_back(camera);
     } catch (const Error& error) {
-      leave(camera, error);
+      leave_one(camera, error);
     }
   }
-  const auto answers = group.commit();
-  for (std::size_t i = 0; i < answers.size(); ++i)
-    if (answers[i]) leave(written[i], *answers[i]);
+  for (auto& [device, disk] : disks) {
+    try {
+      const auto answers = disk.group.commit();
+      for (std::size_t i = 0; i < answers.size(); ++i)
+        if (answers[i]) leave_one(disk.cameras[i], *answers[i]);
+    } catch (const Error& error) {
+      if (device == device_of(open_dir(context_.paths.drop))) throw;
+      for (const auto& camera : disk.cameras) leave_one(camera, error);
+    }
+  }
 }
 
 // Only the file that was judged: the camera may have put another under the same name.
@@ -370,18 +462,23 @@ static void remove_if_judged(int dir, const Drop& drop, const std::string& name)
 
 void Committer::remove(const Settled& settled) {
   std::map<std::pair<CameraId, bool>, Fd> dirs;
-  try {
-    for (const auto* judged : settled.drops) {
-      const auto& [camera, is_held] = std::tie(judged->drop.camera, judged->drop.is_held);
+  std::set<CameraId> troubled;
+  for (const auto* judged : settled.drops) {
+    const auto& camera = judged->drop.camera;
+    const bool is_held = judged->drop.is_held;
+    if (troubled.contains(camera)) continue;
+    try {
       auto& dir = dirs[{camera, is_held}];
       if (!dir) dir = open_dir(is_held ? held_path(context_.paths, camera) : incoming_path(context_.paths, camera));
       for (const auto& name : {judged->drop.name, part_name(judged->drop.name)}) remove_if_judged(dir.get(), judged->drop, name);
+    } catch (const Error& error) {
+      // It would be taken again without end.
+      troubled.insert(camera);
+      troubles_.wait(camera, error.what());
     }
-  } catch (...) {
-    const std::lock_guard books(books_);
-    broken_ = true;
-    throw;
   }
+  for (const auto& [place, dir] : dirs)
+    if (!troubled.contains(place.first)) troubles_.works(place.first);
 }
 
 // ---- groups side by side -------------------------------------------------------------------------------------------------------------
@@ -391,7 +488,12 @@ void Committer::remove(const Settled& settled) {
 class Committer::Turn {
  public:
   // With the books held.
-  Turn(Committer& committer, const std::set<Digest>& digests) : committer_(committer), digests_(digests), number_(committer.turns_++) {}
+  Turn(Committer& committer, const Plan& plan) : committer_(committer), plan_(plan), number_(committer.turns_++) {}
+  // What the plan says from now on is on its way.
+  void begin() {
+    committer_.busy_.insert(plan_.busy.begin(), plan_.busy.end());
+    has_begun_ = true;
+  }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
@@ -399,6 +501,7 @@ class Committer::Turn {
     std::unique_lock books(committer_.books_);
     wait(books);
     committer_.broken_ = true;
+    committer_.doubtful_.insert(plan_.folders.begin(), plan_.folders.end());
     end();
   }
   [[nodiscard]] bool come() {
@@ -408,7 +511,10 @@ class Committer::Turn {
   }
   // With the books held: the rows are there.
   void end() {
-    for (const auto& digest : digests_) committer_.in_flight_.erase(digest);
+    for (const auto& digest : plan_.digests) committer_.in_flight_.erase(digest);
+    if (has_begun_)
+      for (const auto& camera : plan_.busy) committer_.busy_.erase(committer_.busy_.find(camera));
+    for (const auto& [folder, camera] : plan_.folders) committer_.written_.insert_or_assign(folder, std::pair(camera, monotonic_ms()));
     has_ended_ = true;
     ++committer_.turn_;
     committer_.moved_.notify_all();
@@ -419,9 +525,9 @@ class Committer::Turn {
     committer_.moved_.wait(books, [this] { return committer_.turn_ == number_; });
   }
   Committer& committer_;
-  const std::set<Digest>& digests_;
+  const Plan& plan_;
   std::uint64_t number_;
-  bool has_ended_ = false;
+  bool has_begun_ = false, has_ended_ = false;
 };
 
 bool Committer::is_broken() const {
@@ -431,6 +537,11 @@ bool Committer::is_broken() const {
 
 void Committer::keep_books(Plan& plan) {
   stored_.clear();
+  {
+    const std::lock_guard books(books_);
+    leave_troubled(plan);
+  }
+  keep_refused(plan);
   // Crash after: the drops are judged again and found to be duplicates, and the receipt is written then.
   record(plan);
   // Crash before the alarm: catch_up() finds the rows.
@@ -470,9 +581,9 @@ std::optional<Committer::Settled> Committer::commit(const std::vector<JudgedDrop
   {
     const std::lock_guard books(books_);
     if (broken_) return std::nullopt;
-    turn.emplace(*this, plan.digests);
-    for (const auto& judged : group) plan_drop(judged, plan);
-    sort_out(plan);
+    turn.emplace(*this, plan);
+    plan_group(group, plan);
+    turn->begin();
   }
   // Crash before: the drops are still there. After: adopt() finds the files by their names and gives them rows.
   put(plan, ledger::Place::evidence);

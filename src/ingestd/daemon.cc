@@ -24,10 +24,11 @@ Daemon::Daemon(const Context& context, const Log& log, StopSignal& stop_signal, 
       log_(log),
       stop_signal_(stop_signal),
       registry_(context.paths.cameras),
-      committer_(context, registry_, log),
+      troubles_(context.paths.waiting, log),
+      committer_(context, registry_, troubles_, log),
       intake_(context, registry_, committer_.quarantine(), log),
       watch_(context, registry_, log),
-      pipeline_(context, registry_, adopted(committer_, context, log), log, patience, [this] { return must_stop(); }),
+      pipeline_(context, registry_, adopted(committer_, context, log), troubles_, log, patience, [this] { return must_stop(); }),
       holder_(context, registry_, pipeline_, log) {}
 
 // Asked wherever the daemon waits, so it is the heartbeat, too: no beat while the pipeline stands still, and the watchdog starts us again.
@@ -45,17 +46,19 @@ bool Daemon::has_space() {
 }
 
 Daemon::Left Daemon::take_page(const Intake::Turn& turn) {
-  for (const auto& name : pipeline_.take_changing(turn.camera.id)) intake_.complain_once(turn.camera.id, name, "changing");
+  for (const auto& one : pipeline_.take_staying(turn.camera.id)) intake_.complain_once(turn.camera.id, one.name, one.why);
   if (const auto left = turn.held ? take_from(turn, Place::held) : Left::nothing; left != Left::nothing) return left;
   return take_from(turn, Place::incoming);
 }
 
 Daemon::Left Daemon::take_from(const Intake::Turn& turn, Place place) {
   const auto& camera = turn.camera.id;
+  const bool is_tried = troubles_.is_tried(camera);  // with one drop, and the next when that went all the way
   std::size_t taken = 0;
   const auto names = intake_.names(turn, place);
   for (const auto& name : names) {
     if (pipeline_.knows(camera, name)) continue;
+    if (is_tried && taken == 1) return Left::nothing;
     if (taken == kMostInTurn) return Left::more;
     if (!pipeline_.has_share(camera)) return Left::pipeline_is_full;
     if (auto drop = intake_.take(turn, place, name)) {
@@ -75,12 +78,15 @@ Daemon::Left Daemon::leave(const CameraId& camera) {
 // A broken camera.conf stops that camera (fail closed) and no other.
 Daemon::Left Daemon::take_some(const CameraId& camera) {
   try {
-    if (pipeline_.is_stuck(camera)) return leave(camera);
+    if (troubles_.waits(camera)) return pipeline_.mend(false), leave(camera);
     if (!pipeline_.is_due_for_more(camera)) return Left::pipeline_is_full;
     const auto turn = intake_.begin(camera);
     return turn ? take_page(*turn) : leave(camera);
   } catch (const Error& error) {
-    log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
+    if (error.kind() == ErrorKind::system)
+      log_.error(LogLine("trouble").field("camera", camera.text()).sentence("reason", error.what()));
+    else
+      troubles_.wait(camera, error.what());
     return leave(camera);
   }
 }
@@ -111,6 +117,12 @@ void Daemon::wait(std::int64_t longest_ms) {
   static_cast<void>(::poll(waited, 3, static_cast<int>(due_.empty() ? longest_ms : pipeline_.shortest_rest(longest_ms))));
   pipeline_.note_room();
   make_due(pipeline_.take_left());
+  make_due(troubles_.take_working());
+}
+
+void Daemon::tend() {
+  for (const auto& [camera, reason] : troubles_.tend()) committer_.alarms().waits(camera, reason);
+  committer_.alarms().tend();
 }
 
 void Daemon::run_once() {
@@ -124,6 +136,7 @@ void Daemon::run_once() {
     pipeline_.check();
   }
   holder_.wait_until_done();
+  tend();
 }
 
 void Daemon::run() {
@@ -133,13 +146,13 @@ void Daemon::run() {
     bool all = monotonic_ms() >= next_rescan || stop_signal_.reload_requested();
     make_due(watch_.events(all));
     if (all) {
-      pipeline_.try_stuck_again();
+      pipeline_.mend(true);
       make_due(watch_.rescan());
       next_rescan = monotonic_ms() + context_.settings.rescan_ms;
     }
     const auto pause = sweep();
     pipeline_.check();
-    committer_.alarms().tend();
+    tend();
     wait(std::min(pause, std::max<std::int64_t>(0, next_rescan - monotonic_ms())));
   }
   manager_.stopping();

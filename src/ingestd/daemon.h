@@ -27,6 +27,7 @@ class Daemon {
   [[nodiscard]] std::int64_t sweep();
   [[nodiscard]] bool has_space();
   void wait(std::int64_t longest_ms);
+  void tend();
   [[nodiscard]] bool must_stop();
 
   const Context& context_;
@@ -34,6 +35,7 @@ class Daemon {
   StopSignal& stop_signal_;
   ServiceManager manager_;
   registry::Registry registry_;
+  Troubles troubles_;
   Committer committer_;
   Intake intake_;
   Watch watch_;

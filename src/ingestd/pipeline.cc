@@ -22,6 +22,7 @@ static constexpr std::size_t kMostDrafts = 512;  // each is an open file, too
 static constexpr auto kStopInterval = std::chrono::milliseconds(200);
 static constexpr std::int64_t kLongestStepMs = 60 * 1000;
 static constexpr auto kTroublePause = std::chrono::seconds(5);
+static constexpr std::int64_t kMendPauseMs = 2000;
 
 // ---- adoption -------------------------------------------------------------------------------------------------------------------------
 
@@ -37,11 +38,12 @@ server::JudgeOne judge_with(Verifier& verifier, const std::vector<Ski>& custodia
 
 // ---- the queue --------------------------------------------------------------------------------------------------------------
 
-Pipeline::Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log, Patience patience,
+Pipeline::Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, Troubles& troubles, const Log& log, Patience patience,
                    std::function<bool()> stop)
     : context_(context),
       registry_(registry),
       committer_(committer),
+      troubles_(troubles),
       log_(log),
       patience_(patience),
       stop_(std::move(stop)),
@@ -51,6 +53,7 @@ Pipeline::Pipeline(const Context& context, const registry::Registry& registry, C
   if (!room_) throw_errno("cannot make", "an event descriptor");
   for (std::uint64_t i = 0; i < context.settings.workers; ++i) threads_.emplace_back([this] { run_lane(); });
   for (int i = 0; i < kCommitters; ++i) threads_.emplace_back([this] { run_committer(); });
+  threads_.emplace_back([this] { run_mender(); });
 }
 
 Pipeline::~Pipeline() {
@@ -175,16 +178,16 @@ static TimeMs had_since(const Drop& drop, ByteView octets) {
   return held && held->had_since < changed && held->digest == envelope::sha256(octets) ? held->had_since : changed;
 }
 
-void Pipeline::leave_changing(const Drop& drop) {
+void Pipeline::stay(const Drop& drop, const char* why) {
   const std::lock_guard guard(mutex_);
-  changing_.emplace(drop.camera, drop.name);
+  staying_.emplace(std::pair(drop.camera, drop.name), why);
   make_room(drop);
   forget(drop);
 }
 
 void Pipeline::refuse_unjudged(Drop& drop) {
   const auto digest = committer_.quarantine().keep_unjudged(drop);
-  if (!digest) return leave_changing(drop);
+  if (!digest) return stay(drop, "changing");
   drop.file.reset();
   envelope::Judged refusal;
   refusal.verdict = drop.unjudged->verdict;
@@ -194,16 +197,43 @@ void Pipeline::refuse_unjudged(Drop& drop) {
   judged_.put(camera, std::move(judged));
 }
 
-// A camera whose registry files are broken stops alone (fail closed): its drop stays where it is.
+// One file that the disk does not give is no trouble of its neighbours. False: it stays where it is.
+bool Pipeline::load(Drop& drop, Lane& lane) {
+  try {
+    if (!lane.octets.load(drop.file.get(), drop.size)) return stay(drop, "changing"), false;
+    drop.unchanged_since = had_since(drop, lane.octets.view());
+  } catch (const Error& error) {
+    if (error.number() == 0 || error.kind() == ErrorKind::system) throw;
+    return stay(drop, "unreadable"), false;
+  }
+  drop.file.reset();
+  return true;
+}
+
+// A camera whose registry files are broken stops alone (fail closed): its drops stay where they are.
+std::optional<std::vector<server::Signer>> Pipeline::signers_of(const CameraId& camera, Lane& lane) {
+  if (troubles_.waits(camera)) return std::nullopt;
+  try {
+    return lane.cache.of(camera);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::system) throw;
+    troubles_.wait(camera, error.what());
+    return std::nullopt;
+  }
+}
+
 void Pipeline::judge_one(Drop drop, Lane& lane) {
   try {
     if (drop.unjudged) return refuse_unjudged(drop);
-    if (!lane.octets.load(drop.file.get(), drop.size)) return leave_changing(drop);
-    drop.unchanged_since = had_since(drop, lane.octets.view());
-    drop.file.reset();
-    auto signers = lane.cache.of(drop.camera);
-    auto envelopes = lane.verifier.judge(lane.octets, drop.camera, signers, custodians_);
-    JudgedDrop judged{std::move(drop), std::move(envelopes), std::move(signers), {}, {}, {}};
+    auto signers = signers_of(drop.camera, lane);
+    if (!signers) {
+      const std::lock_guard guard(mutex_);
+      make_room(drop);
+      return forget(drop);
+    }
+    if (!load(drop, lane)) return;
+    auto envelopes = lane.verifier.judge(lane.octets, drop.camera, *signers, custodians_);
+    JudgedDrop judged{std::move(drop), std::move(envelopes), std::move(*signers), {}, {}, {}};
     keep_octets(judged, lane.octets.view());
     const std::lock_guard guard(mutex_);
     const auto camera = judged.drop.camera;
@@ -279,12 +309,11 @@ void Pipeline::forget(const Drop& drop) {
   known_.erase({drop.camera, drop.name});
 }
 
-void Pipeline::forget(const std::vector<JudgedDrop>& group, bool removed, const Committer::Settled& settled) {
+void Pipeline::forget(const std::vector<JudgedDrop>& group, bool committed, const Committer::Settled& settled) {
   const std::lock_guard guard(mutex_);
-  stuck_.insert(settled.without_receipt.begin(), settled.without_receipt.end());
   left_.insert(settled.again.begin(), settled.again.end());
   for (const auto& judged : group) {
-    if (!removed) left_.insert(judged.drop.camera);
+    if (!committed) left_.insert(judged.drop.camera);
     forget(judged.drop);
   }
   static_cast<void>(::eventfd_write(room_.get(), 1));
@@ -297,21 +326,11 @@ std::vector<CameraId> Pipeline::take_left() {
   return {left.begin(), left.end()};
 }
 
-bool Pipeline::is_stuck(const CameraId& camera) const {
+std::vector<Pipeline::Staying> Pipeline::take_staying(const CameraId& camera) {
   const std::lock_guard guard(mutex_);
-  return stuck_.contains(camera);
-}
-
-void Pipeline::try_stuck_again() {
-  const std::lock_guard guard(mutex_);
-  stuck_.clear();
-}
-
-std::vector<std::string> Pipeline::take_changing(const CameraId& camera) {
-  const std::lock_guard guard(mutex_);
-  std::vector<std::string> names;
-  for (auto at = changing_.lower_bound({camera, ""}); at != changing_.end() && at->first == camera; at = changing_.erase(at)) names.push_back(at->second);
-  return names;
+  std::vector<Staying> all;
+  for (auto at = staying_.lower_bound({camera, ""}); at != staying_.end() && at->first.first == camera; at = staying_.erase(at)) all.push_back({at->first.second, at->second});
+  return all;
 }
 
 void Pipeline::run_lane() {
@@ -364,7 +383,7 @@ bool Pipeline::pause() {
 void Pipeline::recover(Verifier& verifier) {
   const std::lock_guard one_at_a_time(recovering_);
   while (committer_.is_broken() && pause()) try {
-      return committer_.adopt(judge_with(verifier, custodians_));
+      return committer_.recover(judge_with(verifier, custodians_));
     } catch (const Error& error) {
       log_.error(LogLine("trouble").sentence("reason", error.what()));
     }
@@ -392,10 +411,40 @@ void Pipeline::run_committer() {
       const bool committed = try_to([&] { return (settled = committer_.commit(group)).has_value(); });
       if (!committed) recover(verifier);
       make_room(group);
-      const bool removed = committed && try_to([&] { return committer_.remove(*settled), true; });
-      if (committed && !removed) recover(verifier);
+      if (committed) committer_.remove(*settled);
       stepped();
-      forget(group, removed, settled.value_or(Committer::Settled{}));
+      forget(group, committed, settled.value_or(Committer::Settled{}));
+    }
+  } catch (...) {
+    fail();
+  }
+}
+
+// ---- cameras that wait ----------------------------------------------------------------------------------------------------------------
+
+void Pipeline::mend(bool now) {
+  const std::lock_guard guard(mutex_);
+  if (!now && monotonic_ms() - mended_ < kMendPauseMs) return;
+  mended_ = monotonic_ms();
+  must_mend_ = true;
+  changed_.notify_all();
+}
+
+void Pipeline::run_mender() {
+  try {
+    Verifier verifier(context_.settings, log_);
+    std::unique_lock guard(mutex_);
+    for (;;) {
+      changed_.wait(guard, [this] { return must_mend_ || ending_ || failure_; });
+      if (ending_ || failure_) return;
+      must_mend_ = false;
+      guard.unlock();
+      const auto waiting = troubles_.waiting();
+      static_cast<void>(try_to([&] { return committer_.mend(judge_with(verifier, custodians_)), true; }));
+      guard.lock();
+      for (const auto& camera : waiting)
+        if (!troubles_.waits(camera)) left_.insert(camera);
+      static_cast<void>(::eventfd_write(room_.get(), 1));
     }
   } catch (...) {
     fail();

@@ -27,7 +27,7 @@ enum class Patience { wait, give_up };
 class Pipeline {
  public:
   // `stop` is asked while put() waits: a full disk must not keep SIGTERM waiting.
-  Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, const Log& log, Patience patience,
+  Pipeline(const Context& context, const registry::Registry& registry, Committer& committer, Troubles& troubles, const Log& log, Patience patience,
            std::function<bool()> stop);
   ~Pipeline();  // finishes what it has
 
@@ -43,9 +43,8 @@ class Pipeline {
   void note_room() noexcept;
   // Cameras with drops that could not be committed: they are to be taken afresh.
   [[nodiscard]] std::vector<CameraId> take_left();
-  // Its receipt could not be written: taken afresh at once, its drops would come to the same end, without a pause.
-  [[nodiscard]] bool is_stuck(const CameraId& camera) const;
-  void try_stuck_again();
+  // Looks again at the cameras that wait, beside all else; those that may be tried are among take_left() then. Not twice within a moment, unless `now`.
+  void mend(bool now);
   // Waits while too much is on its way; told to stop, it leaves the drop where it is. `is_of_few`: the drop directory held no more than FairShare::kFew.
   void put(Drop drop, bool is_of_few);
   // For whoever moves a drop: nothing while it is on its way, and put() leaves it alone while this lives.
@@ -62,8 +61,12 @@ class Pipeline {
   };
   [[nodiscard]] std::unique_ptr<Claim> reserve(const CameraId& camera, const std::string& name);
   void wait_until_empty();
-  // Those of this camera that were not the size they had: somebody still writes. Each is told once.
-  [[nodiscard]] std::vector<std::string> take_changing(const CameraId& camera);
+  // Those of this camera that stay where they are, and why. Each is told once.
+  struct Staying {
+    std::string name;
+    const char* why;  // "changing": it was not the size it had, somebody still writes; "unreadable": the disk says so
+  };
+  [[nodiscard]] std::vector<Staying> take_staying(const CameraId& camera);
   void check();            // throws what a thread of it threw
   // Nothing is on its way, or a step ended within the last minute (a step that failed and will be tried again counts). May be asked at any time.
   [[nodiscard]] bool is_moving() const noexcept;
@@ -73,14 +76,17 @@ class Pipeline {
   struct Lane;
   void judge_one(Drop drop, Lane& lane);
   void refuse_unjudged(Drop& drop);
-  void leave_changing(const Drop& drop);
   void keep_octets(JudgedDrop& judged, ByteView octets);
   [[nodiscard]] bool may_draft(const JudgedDrop& judged);
   void make_room(const Drop& drop);  // with the mutex held: for others, while this one is still known
   void make_room(std::vector<JudgedDrop>& group);  // lets go of its octets, too
   void forget(const Drop& drop);  // with the mutex held
-  void forget(const std::vector<JudgedDrop>& group, bool removed, const Committer::Settled& settled);
+  void forget(const std::vector<JudgedDrop>& group, bool committed, const Committer::Settled& settled);
   void run_committer();
+  void run_mender();
+  void stay(const Drop& drop, const char* why);
+  [[nodiscard]] bool load(Drop& drop, Lane& lane);
+  [[nodiscard]] std::optional<std::vector<server::Signer>> signers_of(const CameraId& camera, Lane& lane);
   [[nodiscard]] std::optional<Drop> next_drop();
   [[nodiscard]] std::vector<JudgedDrop> next_group();
   // With the mutex held.
@@ -94,6 +100,7 @@ class Pipeline {
   const Context& context_;
   const registry::Registry& registry_;
   Committer& committer_;
+  Troubles& troubles_;
   const Log& log_;
   Patience patience_;
   std::function<bool()> stop_;
@@ -113,8 +120,10 @@ class Pipeline {
   std::uint64_t octets_ = 0;
   std::size_t pending_ = 0;  // of known_: without those that are but to be removed
   std::size_t in_lanes_ = 0, drafts_ = 0;
-  std::set<std::pair<CameraId, std::string>> changing_;
-  std::set<CameraId> left_, stuck_;
+  std::map<std::pair<CameraId, std::string>, const char*> staying_;
+  std::set<CameraId> left_;
+  bool must_mend_ = false;
+  std::int64_t mended_ = 0;  // when it was last looked at those who wait
   std::atomic<std::size_t> on_their_way_{0};
   std::atomic<std::int64_t> last_step_{0};
   bool ending_ = false;

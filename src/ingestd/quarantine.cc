@@ -100,11 +100,19 @@ void Quarantine::add(CommitGroup& group, int dir, const Refused& refused) const 
   group.add(dir, name + ".parcel", {octets}, kFileMode, where + ".parcel");
 }
 
-void Quarantine::keep(const std::vector<Refused>& all) {
+std::map<CameraId, std::string> Quarantine::keep(const std::vector<Refused>& all) {
+  std::map<CameraId, std::string> troubles, overflows;
   std::map<CameraId, Fd> folders;
-  std::map<CameraId, std::string> overflows;
   CommitGroup group;
-  for (const auto& refused : all) {
+  const auto guarded = [&](const CameraId& camera, const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::system) throw;
+      troubles.emplace(camera, error.what());
+    }
+  };
+  const auto keep_one = [&](const Refused& refused) {
     const auto& drop = refused.judged->drop;
     const auto size = refused.judged->octets.size();
     if (has_room(drop.camera, size)) {
@@ -114,9 +122,11 @@ void Quarantine::keep(const std::vector<Refused>& all) {
     } else {
       overflows[drop.camera] += overflow_line(drop.received_at, refused.digest, size, refused.reason);
     }
-  }
+  };
+  for (const auto& refused : all) guarded(refused.judged->drop.camera, [&] { keep_one(refused); });
   static_cast<void>(group.commit());
-  for (const auto& [camera, lines] : overflows) note_overflow(camera, lines);
+  for (const auto& [camera, lines] : overflows) guarded(camera, [&, &camera = camera, &lines = lines] { note_overflow(camera, lines); });
+  return troubles;
 }
 
 // At most `most` octets from the beginning; gives how many there were.
@@ -185,6 +195,8 @@ std::optional<Digest> Quarantine::keep_unjudged(const Drop& drop) {
   if (digest) note_overflow(drop.camera, overflow_line(drop.received_at, *digest, size, reason_of(drop)));
   return digest;
 }
+
+void Quarantine::probe(const CameraId& camera) const { static_cast<void>(folder(camera)); }
 
 // The name tells two such things of one millisecond apart, and says nothing that the peer chose.
 static std::string name_of_thing(const std::string& name, TimeMs now) {

@@ -5,6 +5,7 @@
 // directory before the one or the other is durable, wherever that directory lies.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -35,8 +36,10 @@ class Quarantine {
     Digest digest;       // of its octets
     std::string reason;  // one line for people: the verdict, and where
   };
-  // With all their octets. Durable when it returns: one sync for all of them, or rubbish would take more of the disk's time than pictures.
-  void keep(const std::vector<Refused>& all);
+  // With all their octets. Durable when it returns: one sync for all of them, or rubbish would take more of the disk's time than pictures. Gives those
+  // cameras of which something was not kept, because their folders take nothing, and why. Error: nothing of all may be trusted.
+  [[nodiscard]] std::map<CameraId, std::string> keep(const std::vector<Refused>& all);
+  void probe(const CameraId& camera) const;  // Error: why this camera's folder takes nothing
   // A file of at most kMostDigested that is refused unjudged: copied piece by piece, whatever file system it lies on, or a line. Nothing when it was not
   // the size it had: somebody still writes.
   [[nodiscard]] std::optional<Digest> keep_unjudged(const Drop& drop);

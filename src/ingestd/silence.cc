@@ -15,8 +15,18 @@ static constexpr TimeMs kProbation = 23LL * 3600 * 1000;  // of another interval
 Silence::Silence(server::HeardFiles files, const registry::Registry& registry, const Limits& limits)
     : files_(std::move(files)), registry_(registry), limits_(limits) {
   files_.make();
-  for (const auto& id : files_.list())
-    if (const auto heard = files_.find(id)) entries_[id] = {*heard, monotonic_ms(), heard->last, false, heard->untold || (heard->claim && heard->claim->untold), 0};
+  for (const auto& id : files_.list()) load(id);
+}
+
+void Silence::load(const CameraId& id) {
+  Entry none;
+  std::string damage;
+  guarded(none, [&] {
+    if (const auto heard = files_.find(id, &damage)) entries_[id] = {*heard, monotonic_ms(), heard->last, false, heard->untold || (heard->claim && heard->claim->untold), 0};
+  });
+  if (damage.empty()) return;
+  if (!trouble_) trouble_ = damage;
+  entries_[id].unsaved = true;  // made again
 }
 
 // A full disk, a file that somebody removed or made a directory: that camera's silence is told all the same, and the others' are saved.

@@ -60,6 +60,7 @@ class Silence {
   void tell_owed(const CameraId& id, Entry& entry, std::vector<Word>& words) const;
   [[nodiscard]] Word word_of(const CameraId& id, const Entry& entry) const;
   void guarded(Entry& entry, const std::function<void()>& work);
+  void load(const CameraId& id);
   void save_one(const CameraId& id, Entry& entry);
   void touch(const CameraId& id, Entry& entry);
   void save_some();

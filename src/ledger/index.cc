@@ -45,7 +45,14 @@ CREATE INDEX envelope_first ON envelope (previous) WHERE sequence = 1;
 CREATE INDEX envelope_put_aside ON envelope (camera) WHERE place = 1;
 PRAGMA user_version = 2;
 )";
-static constexpr std::array<const char*, 2> kFormats{kFormat1, kFormat2};  // each from the one before; the first from nothing
+// Which folders of a store were held against the rows, and how they were then; whose evidence lay on a file system of its own.
+static constexpr const char* kFormat3 = R"(
+CREATE TABLE folder (
+  place INTEGER NOT NULL, location TEXT NOT NULL, stamp INTEGER NOT NULL, PRIMARY KEY (place, location)) WITHOUT ROWID;
+CREATE TABLE apart (camera TEXT PRIMARY KEY) WITHOUT ROWID;
+PRAGMA user_version = 3;
+)";
+static constexpr std::array<const char*, 3> kFormats{kFormat1, kFormat2, kFormat3};  // each from the one before; the first from nothing
 static constexpr int kFormat = static_cast<int>(kFormats.size());
 
 struct Index::Impl {
@@ -298,11 +305,40 @@ void Index::begin() {
 void Index::commit() { impl_->run("COMMIT"); }
 void Index::rollback() noexcept { static_cast<void>(sqlite3_exec(impl_->db, "ROLLBACK", nullptr, nullptr, nullptr)); }
 
+// ---- rows ------------------------------------------------------------------------------------------------------------------------
+
+#define SHUTTERSEAL_ROW \
+  "SELECT camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location, place FROM envelope "
+
+static Row read_row(const Index::Impl& impl, const Statement& query) {
+  const auto camera = CameraId::parse(query.string(0));
+  if (!camera) impl.fail(SQLITE_CORRUPT);
+  return Row{.camera = *camera,
+             .sealed_at = query.integer(1),
+             .chain = query.blob<ChainId>(2),
+             .sequence = query.natural(3),
+             .digest = query.blob<Digest>(4),
+             .previous = query.blob<Digest>(5),
+             .received_at = query.integer(6),
+             .kind = static_cast<envelope::Kind>(query.integer(7)),
+             .verdict = static_cast<Verdict>(query.integer(8)),
+             .size = query.natural(9),
+             .note = query.string(10),
+             .location = query.string(11),
+             .place = static_cast<Place>(query.integer(12))};
+}
+
 // ---- questions of the pipeline ----------------------------------------------------------------------------------------------------
 
 bool Index::contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const {
   Statement query(*impl_, "SELECT 1 FROM envelope WHERE chain = ? AND sequence = ? AND digest = ?");
   return query.octets(chain).number(sequence).octets(digest).step();
+}
+
+std::optional<Row> Index::find_at(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const {
+  Statement query(*impl_, SHUTTERSEAL_ROW "WHERE chain = ? AND sequence = ? AND digest = ?");
+  if (!query.octets(chain).number(sequence).octets(digest).step()) return std::nullopt;
+  return read_row(*impl_, query);
 }
 
 bool Index::has_location(TimeMs received_at, const std::string& location) const {
@@ -341,6 +377,13 @@ static void drop_run(const Index::Impl& impl, std::int64_t id) {
   static_cast<void>(remove.number(id).step());
 }
 
+static void add_run(const Index::Impl& impl, const CameraId& camera, const ChainId& chain, const StoredRun& run) {
+  Statement add(impl,
+                "INSERT INTO run (camera, chain, first, last, head, tip, grown) "
+                "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM run))");
+  static_cast<void>(add.text(camera.text()).octets(chain).number(run.first).number(run.last).octets(run.head).octets(run.tip).step());
+}
+
 // Joins the row with the run that ends just before it and the one that begins just behind it, where `previous` agrees. A run is one camera's:
 // whoever went on with another camera's chain would otherwise take its receipts away.
 static void join_runs(const Index::Impl& impl, const Row& row) {
@@ -357,11 +400,7 @@ static void join_runs(const Index::Impl& impl, const Row& row) {
     joined.tip = run->tip;
     drop_run(impl, run->id);
   }
-  Statement add(impl,
-                "INSERT INTO run (camera, chain, first, last, head, tip, grown) "
-                "VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) + 1 FROM run))");
-  add.text(row.camera.text()).octets(row.chain).number(joined.first).number(joined.last);
-  static_cast<void>(add.octets(joined.head).octets(joined.tip).step());
+  add_run(impl, row.camera, row.chain, joined);
 }
 
 bool Index::insert(const Row& row) {
@@ -416,38 +455,23 @@ std::vector<envelope::Refusal> Index::refusals(const CameraId& camera) const {
   return refusals;
 }
 
-// Never below the clock: an index that was lost and rebuilt must not number its receipts from one again, or the cameras,
-// which ignore what looks older, would wait for ever.
 std::uint64_t Index::next_receipt_number(const CameraId& camera) {
-  Statement grow(*impl_,
-                 "INSERT INTO counter (camera, receipts) VALUES (?1, ?2) "
-                 "ON CONFLICT (camera) DO UPDATE SET receipts = max(receipts + 1, ?2) RETURNING receipts");
-  static_cast<void>(grow.text(camera.text()).number(now_ms()).step());
+  Statement grow(*impl_, "INSERT INTO counter (camera, receipts) VALUES (?1, 1) ON CONFLICT (camera) DO UPDATE SET receipts = receipts + 1 RETURNING receipts");
+  static_cast<void>(grow.text(camera.text()).step());
   return grow.natural(0);
 }
 
-// ---- questions of people ------------------------------------------------------------------------------------------------------
-
-#define SHUTTERSEAL_ROW \
-  "SELECT camera, sealed_at, chain, sequence, digest, previous, received_at, kind, verdict, size, note, location, place FROM envelope "
-
-static Row read_row(const Index::Impl& impl, const Statement& query) {
-  const auto camera = CameraId::parse(query.string(0));
-  if (!camera) impl.fail(SQLITE_CORRUPT);
-  return Row{.camera = *camera,
-             .sealed_at = query.integer(1),
-             .chain = query.blob<ChainId>(2),
-             .sequence = query.natural(3),
-             .digest = query.blob<Digest>(4),
-             .previous = query.blob<Digest>(5),
-             .received_at = query.integer(6),
-             .kind = static_cast<envelope::Kind>(query.integer(7)),
-             .verdict = static_cast<Verdict>(query.integer(8)),
-             .size = query.natural(9),
-             .note = query.string(10),
-             .location = query.string(11),
-             .place = static_cast<Place>(query.integer(12))};
+std::uint64_t Index::receipt_number(const CameraId& camera) const {
+  Statement query(*impl_, "SELECT receipts FROM counter WHERE camera = ?");
+  return query.text(camera.text()).step() ? query.natural(0) : 0;
 }
+
+void Index::raise_receipt_number(const CameraId& camera, std::uint64_t least) {
+  Statement raise(*impl_, "INSERT INTO counter (camera, receipts) VALUES (?1, ?2) ON CONFLICT (camera) DO UPDATE SET receipts = max(receipts, ?2)");
+  static_cast<void>(raise.text(camera.text()).number(least).step());
+}
+
+// ---- questions of people ------------------------------------------------------------------------------------------------------
 
 std::optional<Row> Index::find_digest(const Digest& digest) const {
   Statement query(*impl_, SHUTTERSEAL_ROW "WHERE digest = ? LIMIT 1");
@@ -475,6 +499,60 @@ void Index::backdate(const Row& row) {
   static_cast<void>(change.number(row.received_at).text(row.location).octets(row.chain).number(row.sequence).octets(row.digest).step());
 }
 
+void Index::relocate(const Row& row, const std::string& location) {
+  Statement change(*impl_, "UPDATE envelope SET location = ? WHERE chain = ? AND sequence = ? AND digest = ?");
+  static_cast<void>(change.text(location).octets(row.chain).number(row.sequence).octets(row.digest).step());
+}
+
+// A run that led over it ends before it, and begins again behind it.
+static void split_run(const Index::Impl& impl, const Row& row) {
+  Statement around(impl, "SELECT id, first, last, head, tip FROM run WHERE chain = ? AND first <= ? AND last >= ? AND +camera = ?");
+  around.octets(row.chain).number(row.sequence).number(row.sequence).text(row.camera.text());
+  const auto run = find_run(around);
+  if (!run) return;
+  drop_run(impl, run->id);
+  if (run->first < row.sequence) add_run(impl, row.camera, row.chain, {0, run->first, row.sequence - 1, run->head, row.previous});
+  if (run->last > row.sequence) add_run(impl, row.camera, row.chain, {0, row.sequence + 1, run->last, row.digest, run->tip});
+}
+
+void Index::forget(const Row& row) {
+  Statement remove(*impl_, "DELETE FROM envelope WHERE chain = ? AND sequence = ? AND digest = ?");
+  static_cast<void>(remove.octets(row.chain).number(row.sequence).octets(row.digest).step());
+  if (row.place != Place::put_aside) split_run(*impl_, row);
+}
+
+std::vector<CameraId> Index::cameras() const {
+  Statement query(*impl_, "SELECT DISTINCT camera FROM run");
+  std::vector<CameraId> all;
+  while (query.step())
+    if (const auto camera = CameraId::parse(query.string(0))) all.push_back(*camera);
+  return all;
+}
+
+// ---- what was held against the stores -------------------------------------------------------------------------------------------
+
+bool Index::knows_folder(Store store, const std::string& location, std::int64_t stamp) const {
+  Statement query(*impl_, "SELECT 1 FROM folder WHERE place = ? AND location = ? AND stamp = ?");
+  return query.number(static_cast<std::int64_t>(store)).text(location).number(stamp).step();
+}
+
+void Index::note_folder(Store store, const std::string& location, std::int64_t stamp) {
+  Statement note(*impl_, "INSERT OR REPLACE INTO folder (place, location, stamp) VALUES (?, ?, ?)");
+  static_cast<void>(note.number(static_cast<std::int64_t>(store)).text(location).number(stamp).step());
+}
+
+void Index::forget_folders() { impl_->run("DELETE FROM folder"); }
+
+bool Index::was_apart(const CameraId& camera) const {
+  Statement query(*impl_, "SELECT 1 FROM apart WHERE camera = ?");
+  return query.text(camera.text()).step();
+}
+
+void Index::note_apart(const CameraId& camera, bool is_apart) {
+  Statement note(*impl_, is_apart ? "INSERT OR REPLACE INTO apart (camera) VALUES (?)" : "DELETE FROM apart WHERE camera = ?");
+  static_cast<void>(note.text(camera.text()).step());
+}
+
 static constexpr TimeMs kEver = static_cast<TimeMs>(kLargestInteger);
 
 // Spelled out per shape, so that each uses its key: an OR over "camera or all" would scan everything.
@@ -497,12 +575,6 @@ void Index::events_since(TimeMs received_from, const std::function<void(const Ro
   Statement rows(*impl_, SHUTTERSEAL_ROW "WHERE received_at >= ?1 AND kind = 1 ORDER BY received_at");
   rows.number(received_from);
   while (rows.step()) visit(read_row(*impl_, rows));
-}
-
-std::optional<Row> Index::newest() const {
-  Statement query(*impl_, SHUTTERSEAL_ROW "ORDER BY received_at DESC LIMIT 1");
-  if (!query.step()) return std::nullopt;
-  return read_row(*impl_, query);
 }
 
 std::uint64_t Index::count() const {

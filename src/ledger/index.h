@@ -83,6 +83,7 @@ class Index : public Links {
   void rollback() noexcept;
 
   [[nodiscard]] bool contains(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const;
+  [[nodiscard]] std::optional<Row> find_at(const ChainId& chain, std::uint64_t sequence, const Digest& digest) const;
   [[nodiscard]] bool has_location(TimeMs received_at, const std::string& location) const;
   // Would this envelope contradict what is stored? Another digest at the same place, a predecessor whose digest is not `previous`,
   // or a successor whose `previous` is not `digest`. Of the same camera: another one that names this chain contradicts nobody, and takes no run away.
@@ -99,13 +100,29 @@ class Index : public Links {
   [[nodiscard]] std::vector<envelope::Run> runs(const CameraId& camera, std::size_t limit) const;
   void add_refusal(const CameraId& camera, const envelope::Refusal& refusal, TimeMs when);  // keeps the newest kMostRefusals of a camera
   [[nodiscard]] std::vector<envelope::Refusal> refusals(const CameraId& camera) const;
-  // Grows by one at each call, durable with the transaction.
+  // Grows by one at each call, durable with the transaction; no clock decides it.
   [[nodiscard]] std::uint64_t next_receipt_number(const CameraId& camera);
+  [[nodiscard]] std::uint64_t receipt_number(const CameraId& camera) const;  // the last one; 0: none
+  void raise_receipt_number(const CameraId& camera, std::uint64_t least);   // where something else knows of a later one. Inside a transaction
+
+  // Where the store has another file of the same octets. Inside a transaction.
+  void relocate(const Row& row, const std::string& location);
+  // The store lost it: no run leads over it any more, so the camera hears that it is not held. Inside a transaction.
+  void forget(const Row& row);
+  [[nodiscard]] std::vector<CameraId> cameras() const;  // that receipts speak to
+
+  // Every name in this folder had its row when the folder had this stamp (evidence::Store::Folder): it need not be read again.
+  enum class Store : std::uint8_t { evidence = 0, void_after_theft = 1 };
+  [[nodiscard]] bool knows_folder(Store store, const std::string& location, std::int64_t stamp) const;
+  void note_folder(Store store, const std::string& location, std::int64_t stamp);  // inside a transaction
+  void forget_folders();  // inside a transaction
+  // Its evidence lay on a file system of its own when it was last looked at.
+  [[nodiscard]] bool was_apart(const CameraId& camera) const;
+  void note_apart(const CameraId& camera, bool is_apart);  // inside a transaction
 
   [[nodiscard]] std::optional<Row> find_digest(const Digest& digest) const override;
   void find(const Query& query, const std::function<void(const Row&)>& visit) const;  // ordered by camera and time
   void events_since(TimeMs received_from, const std::function<void(const Row&)>& visit) const;  // in order of arrival
-  [[nodiscard]] std::optional<Row> newest() const;  // by receiving time: where start-up adoption may begin
   [[nodiscard]] std::uint64_t count() const;
 
   struct Impl;

@@ -70,14 +70,26 @@ std::optional<Heard> parse_heard(std::string_view text, const std::string& file)
 
 void HeardFiles::make() const { make_dirs(dir_, 0750); }
 
-std::optional<Heard> HeardFiles::find(const CameraId& id) const {
+// A file that is damaged, or cannot be read, says that the camera was heard, and when.
+static Heard read_or_begin(const std::string& path, std::string& damage) {
+  try {
+    if (auto heard = parse_heard(as_text(read_file(path, kLargestTextFile)), path)) return *heard;
+    damage = "'" + escape_untrusted(path, kLongestSubject) + "' is damaged";
+  } catch (const Error& error) {
+    damage = error.what();
+  }
+  return {};
+}
+
+std::optional<Heard> HeardFiles::find(const CameraId& id, std::string* damage) const {
   struct stat info {};
   if (::stat(path_of(id).c_str(), &info) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw_errno("cannot read", path_of(id));
   }
-  // A damaged file says that the camera was heard, and when.
-  auto heard = parse_heard(as_text(read_file(path_of(id), kLargestTextFile)), path_of(id)).value_or(Heard{});
+  std::string why;
+  auto heard = read_or_begin(path_of(id), why);
+  if (damage) *damage = why;
   heard.last = mtime_ms(info);
   return heard;
 }

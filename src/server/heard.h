@@ -36,7 +36,8 @@ class HeardFiles {
  public:
   explicit HeardFiles(std::string dir) : dir_(std::move(dir)) {}
   void make() const;                                             // the folder
-  [[nodiscard]] std::optional<Heard> find(const CameraId& id) const;  // nothing: never heard since this is kept
+  // Nothing: never heard since this is kept. One camera's file that cannot be read costs the rest of what it says, and nobody else: `damage` says why.
+  [[nodiscard]] std::optional<Heard> find(const CameraId& id, std::string* damage = nullptr) const;
   [[nodiscard]] std::vector<CameraId> list() const;
   [[nodiscard]] bool touch(const CameraId& id, TimeMs now) const;  // false: there is no file
   void write(const CameraId& id, const Heard& heard) const;  // durable

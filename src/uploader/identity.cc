@@ -7,6 +7,7 @@
 #include "src/base/error.h"
 #include "src/base/file.h"
 #include "src/base/text.h"
+#include "src/uploader/receipt.h"
 #include "src/uploader/renewal.h"
 
 namespace shutterseal::uploader {
@@ -95,6 +96,14 @@ static std::uint64_t installed_serial(const Context& context, const Digest& auth
   return reading.value ? reading.value->bundle.serial : 0;
 }
 
+// A server that lost its index and every receipt numbers from lower ones, which this camera would ignore for ever.
+static void take_receipt_floor(const std::string& file, std::uint64_t floor) {
+  auto state = load_receipt_state(file);
+  if (state.number <= floor) return;
+  state.number = floor;
+  save_receipt_state(file, state);
+}
+
 std::uint64_t install_bundle(const Context& context, ByteView bytes, const Digest& authority) {
   const auto request = load_request(context);
   const auto known = accepted_authority(context);
@@ -110,6 +119,8 @@ std::uint64_t install_bundle(const Context& context, ByteView bytes, const Diges
                                          std::to_string(serial));
   // The fingerprint first: a crash in between leaves a camera that still trusts only the authority that was compared.
   if (!known) replace_file(context.authority, as_bytes(authority.hex() + "\n"), 0600);
+  // The statement before the bundle that holds it: cut in between, it is taken again; the other way round, never.
+  if (bundle.receipt_floor) take_receipt_floor(context.state + "/receipt", *bundle.receipt_floor);
   replace_file(context.bundle, bytes, 0600);
   return bundle.serial;
 }

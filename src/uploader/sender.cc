@@ -245,6 +245,7 @@ void Sender::look_for_bundle() {
   if (exists(context_.bundle) && read_file(context_.bundle, envelope::kLargestBundle) == content) return;
   try {
     const auto authority = accepted_authority(context_);
+    settle();  // what still remembers a receipt would write over the authority's word on its number
     const auto serial = install_bundle(context_, content, authority.value());
     hooks_.log(LogLevel::info, LogLine("bundle").number("serial", static_cast<std::int64_t>(serial)));
     new_bundle_ = true;

@@ -146,7 +146,7 @@ python3 - "$index" <<'P'
 import sqlite3, sys
 index = sqlite3.connect(sys.argv[1])
 index.execute("DELETE FROM envelope WHERE place <> 0")
-for change in ("DROP INDEX envelope_first", "DROP INDEX envelope_put_aside", "ALTER TABLE envelope DROP COLUMN place", "PRAGMA user_version = 1"):
+for change in ("DROP INDEX envelope_first", "DROP INDEX envelope_put_aside", "ALTER TABLE envelope DROP COLUMN place", "DROP TABLE folder", "DROP TABLE apart", "PRAGMA user_version = 1"):
     index.execute(change)
 index.commit()
 P

@@ -7,7 +7,8 @@ usage: invariant.py covered SERVER RECEIPTS
        invariant.py settled SERVER RECEIPTS CAMERA ORIGINALS KEY PASSPHRASE BOOK
   covered  each envelope that a receipt in the folder RECEIPTS covers is in evidence, once, with the digest that the receipt names. No program
            has run since the crash: what start-up adopts must not hide a loss.
-  kept     covered; and files and index rows, of evidence and of what is void after a theft, are one to one.
+  kept     covered; and files and index rows, of evidence and of what is void after a theft, are one to one; each file is named after its octets, and no
+           other of its store has the same.
   settled  kept; and the camera has nothing left, every picture in ORIGINALS opens from evidence byte-identical and once, chains have no hole. BOOK notes what was opened once, so that a long trial opens only what is new.
 An original named *.maybe was cut while the camera took it: it may have arrived, once, or not.
 One line a breach; exit 1 when there is any."""
@@ -88,7 +89,22 @@ def rows_of(server):
             return index.execute("SELECT iif(place = 0, 'evidence/', 'void/') || location, digest FROM envelope").fetchall()
 
 
+def breaches_of_names(envelopes):
+    """A name holds its file's whole digest, or as older versions wrote it the first 16 digits; and in each store one digest is one file."""
+    homes = collections.defaultdict(list)
+    for one in envelopes:
+        said = one.path.name.removesuffix('.p7m').split('-')[3]
+        if len(said) not in (16, 64) or not one.digest.startswith(said):
+            yield f'named after other octets: {one.path}'
+        homes[one.digest].append(one.path)
+    for digest, paths in homes.items():
+        if len(paths) > 1:
+            yield f'{len(paths)} files of the same octets: {digest[:16]}'
+
+
 def breaches_of_index(server):
+    yield from breaches_of_names(evidence_of(server))
+    yield from breaches_of_names(stored_in(server, 'void'))
     stored = {str(one.path.relative_to(server / STATE)): one.digest for one in kept_of(server)}
     indexed = {}
     for location, digest in rows_of(server):

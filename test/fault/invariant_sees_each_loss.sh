@@ -36,6 +36,8 @@ breach 'indexed, and not there: evidence/' rm "$last"
 breach 'there, and not indexed: evidence/' sqlite3 "$index" 'DELETE FROM envelope WHERE sequence = 2'
 flip_an_octet() { printf x | dd of="$1" bs=1 seek=900 conv=notrunc 2> /dev/null; }
 breach 'not the octets that were indexed' flip_an_octet "$first"
+breach 'named after other octets' flip_an_octet "$first"
+breach '2 files of the same octets' cp "$first" "$(dirname "$first")/1-00000000-1-$(sha256sum < "$first" | cut -c1-16).p7m"
 breach 'does not open' truncate -s 900 "$first"
 breach 'left on the camera' cp "$first" "$(spool 101)/left.p7m"
 mkdir -p "$world/taken"

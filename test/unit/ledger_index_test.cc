@@ -134,20 +134,72 @@ TEST_CASE("the same row again is not inserted, and a rolled back one is not ther
   CHECK(index.find_digest(digest_of(1))->location == "place-1-0");
 }
 
-TEST_CASE("receipt numbers grow, also after the index was lost") {
+TEST_CASE("receipt numbers grow by one, from where something else knows of a later one, and never back") {
   const Scratch scratch;
   const auto id = *CameraId::parse("101");
-  std::uint64_t last = 0;
-  for (const auto* name : {"a.db", "b.db"}) {
-    Index index(scratch / name, Access::read_write);
-    for (int i = 0; i < 3; ++i) {
-      index.begin();
-      const auto number = index.next_receipt_number(id);
-      index.commit();
-      CHECK(number >= last);
-      last = number;
-    }
+  Index index(scratch / "a.db", Access::read_write);
+  index.begin();
+  CHECK(index.receipt_number(id) == 0);
+  CHECK(index.next_receipt_number(id) == 1);
+  index.raise_receipt_number(id, 1000);
+  CHECK(index.next_receipt_number(id) == 1001);
+  index.raise_receipt_number(id, 500);
+  CHECK(index.receipt_number(id) == 1001);
+  CHECK(index.next_receipt_number(id) == 1002);
+  index.commit();
+}
+
+TEST_CASE("a row that is forgotten leaves its run, which ends before it and begins again behind it, and joins them when it comes back") {
+  const Scratch scratch;
+  Index index(scratch / "i.db", Access::read_write);
+  std::vector<Row> rows;
+  for (std::uint64_t s = 1; s <= 5; ++s) rows.push_back(row(s));
+  insert_all(index, rows);
+  const auto id = rows[0].camera;
+  const auto runs = [&] {
+    auto all = index.runs(id, 10);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    return all;
+  };
+  const auto run = [&](std::uint64_t first, std::uint64_t last) { return envelope::Run{rows[0].chain, first, last, digest_of(last)}; };
+  const auto forget = [&](std::uint64_t sequence) {
+    index.begin();
+    index.forget(row(sequence));
+    index.commit();
+  };
+  forget(3);
+  CHECK(runs() == std::vector{run(1, 2), run(4, 5)});
+  CHECK_FALSE(index.find_at(rows[2].chain, 3, rows[2].digest));
+  forget(5);
+  CHECK(runs() == std::vector{run(1, 2), run(4, 4)});
+  forget(1);
+  CHECK(runs() == std::vector{run(2, 2), run(4, 4)});
+  CHECK(index.count() == 2);
+  insert_all(index, {row(1), row(3), row(5)});
+  CHECK(runs() == std::vector{run(1, 5)});
+}
+
+TEST_CASE("what is known of folders and of disks is kept") {
+  const Scratch scratch;
+  const auto id = *CameraId::parse("101");
+  {
+    Index index(scratch / "i.db", Access::read_write);
+    index.begin();
+    index.note_folder(Index::Store::evidence, "a/b", 7);
+    index.note_apart(id, true);
+    index.commit();
   }
+  Index index(scratch / "i.db", Access::read_write);
+  CHECK(index.knows_folder(Index::Store::evidence, "a/b", 7));
+  CHECK_FALSE(index.knows_folder(Index::Store::evidence, "a/b", 8));
+  CHECK_FALSE(index.knows_folder(Index::Store::void_after_theft, "a/b", 7));
+  CHECK(index.was_apart(id));
+  index.begin();
+  index.note_apart(id, false);
+  index.forget_folders();
+  index.commit();
+  CHECK_FALSE(index.was_apart(id));
+  CHECK_FALSE(index.knows_folder(Index::Store::evidence, "a/b", 7));
 }
 
 TEST_CASE("of a camera's refusals the newest are kept") {

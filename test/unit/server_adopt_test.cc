@@ -35,10 +35,10 @@ struct AdoptWorld {
     };
   }
   Adoption adopt_all() {
-    return adopt({*store, ledger::Place::evidence}, index, registry, 0, judge_one(), [](const Adoption&) {});
+    return server::adopt_all({*store, ledger::Place::evidence}, index, registry, judge_one(), [](const Adoption&) {});
   }
-  evidence::Location put(const envelope::Sealed& sealed, std::uint64_t sequence) {
-    return store->put({{id, envelope::test_passage().chain, sequence, sealed.digest, 1'800'000'000'500, sealed.view()}}).front();
+  evidence::Location put(const envelope::Sealed& sealed, std::uint64_t sequence, TimeMs received = 1'800'000'000'500) {
+    return store->put({{id, envelope::test_passage().chain, sequence, sealed.digest, received, sealed.view()}}).front().location;
   }
 };
 
@@ -55,6 +55,63 @@ TEST_CASE("evidence without a row gets one, once, and rubbish is left where it i
   CHECK(world.adopt_all().adopted == 0);
   CHECK(world.index.has_location(1'800'000'000'500, location));
   CHECK(world.index.count() == 1);
+}
+
+// As a folder is once the present is past.
+static void age(AdoptWorld& world, const evidence::Location& item, int hours) {
+  const auto folder = (world.scratch / "evidence") + "/" + item.substr(0, item.rfind('/'));
+  std::filesystem::last_write_time(folder, std::filesystem::file_time_type::clock::now() - std::chrono::hours(hours));
+}
+
+TEST_CASE("evidence is found whatever its time, and a folder that did not change is not read again") {
+  AdoptWorld world;
+  const auto sealer = world.keys.sealer();
+  const auto put = [&](std::uint64_t sequence, TimeMs received) { return world.put(seal_test(sealer, envelope::test_passage(sequence), envelope::random_octets(10)), sequence, received); };
+  const auto newest = put(3, 1'800'000'000'500);
+  age(world, newest, 1);
+  CHECK(world.adopt_all().adopted == 1);
+  const auto older = put(1, 1'700'000'000'500);
+  age(world, older, 1);
+  const auto second = world.adopt_all();
+  CHECK(second.adopted == 1);
+  CHECK(second.seen == 1);  // of the newer folder no name was read
+  CHECK(world.adopt_all().seen == 0);
+  age(world, put(2, 1'800'000'000'600), 2);
+  CHECK(world.adopt_all().adopted == 1);
+  CHECK(world.adopt_all().seen == 0);
+}
+
+TEST_CASE("one digest is one row: a second file of the same octets is left and said, or takes the place of the first where that is gone") {
+  AdoptWorld world;
+  const auto sealed = seal_test(world.keys.sealer(), envelope::test_passage(1), envelope::random_octets(10));
+  const auto first = world.put(sealed, 1);
+  CHECK(world.adopt_all().adopted == 1);
+  const auto second = world.put(sealed, 1, 1'900'000'000'500);
+  const auto adoption = world.adopt_all();
+  CHECK(adoption.adopted == 0);
+  REQUIRE(adoption.left_out.size() == 1);
+  CHECK(adoption.left_out[0] == second + ": the same octets as " + first);
+  world.store->remove(first);
+  static_cast<void>(world.adopt_all());
+  CHECK(world.index.count() == 1);
+  CHECK(world.index.find_digest(sealed.digest)->location == second);
+}
+
+TEST_CASE("a file, a folder and a camera that cannot be read cost themselves alone") {
+  AdoptWorld world;
+  const auto other = *CameraId::parse("102");
+  const auto sealer = world.keys.sealer();
+  const auto root = world.scratch / "evidence";
+  const auto good = world.put(seal_test(sealer, envelope::test_passage(1), envelope::random_octets(10)), 1);
+  const auto hour = root + "/" + good.substr(0, good.rfind('/'));
+  std::filesystem::create_directory(hour + "/1800000000501-00000000-2-" + std::string(64, '2') + ".p7m");
+  std::ofstream(root + "/cam-101/2001-01-01") << "x";
+  std::filesystem::create_directory(root + "/cam-101/2001-01-02");
+  std::ofstream(root + "/cam-101/2001-01-02/11") << "x";
+  std::ofstream(root + "/" + other.account()) << "x";
+  const auto adoption = world.adopt_all();
+  CHECK(adoption.adopted == 1);
+  CHECK(adoption.left_out.size() == 4);
 }
 
 TEST_CASE("a certificate past its end makes evidence expired, and a contradiction a fork") {
