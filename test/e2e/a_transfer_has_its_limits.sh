@@ -43,7 +43,9 @@ wait_for_part
 pkill -STOP -P "$SSHD_PID"
 for session in $(pgrep -P "$SSHD_PID"); do pkill -STOP -P "$session" || true; done
 wait $uploader || { cat "$world/said"; fail "a line that stalls is a dead line: 0"; }
-grep -q 'the line is dead' "$world/said" || { cat "$world/said"; fail "a line that stalls is not told as such"; }
+shutterseal-upload status --root "$(camera_root 101)" > "$world/status"
+grep -q '^last_error .*the line is dead' "$world/status" || { cat "$world/status"; fail "a line that stalls is not told as such"; }
+[ ! -s "$world/said" ] || { cat "$world/said"; fail "cron would mail a line that is dead"; }
 for session in $(pgrep -P "$SSHD_PID"); do pkill -KILL -P "$session" || true; done
 pkill -KILL -P "$SSHD_PID" || true
 [ "$(waiting 101)" -eq 1 ] || fail "after the stall the envelope is gone"
