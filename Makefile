@@ -127,7 +127,14 @@ $(BUILD)/test/make-fleet: $(call objects,test/fleet/make_fleet.cc) $(call archiv
 $(BUILD)/test/two-groups: $(call objects,test/disk/two_groups.cc) $(call archives,base)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,base)
-test-programs: $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet $(BUILD)/test/two-groups $(BUILD)/bench/delay_proxy
+# An uploader without one mend, for the control of the soak of faults: it takes its capture directory for the one it opened, for ever.
+$(BUILD)/test/careless/place.cc: src/uploader/place.cc
+	@mkdir -p $(@D)
+	sed 's/^bool Place::is_same() const {$$/& if (is_there()) return true;/;s/^bool Place::is_elsewhere() const {/& if (dir_) return false;/' $< > $@ && ! cmp -s $< $@
+$(BUILD)/test/careless-upload: $(BUILD)/test/careless/place.cc $(call objects,src/uploader/main.cc) $(call archives,uploader)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call externs,uploader)
+test-programs: $(BUILD)/test/careless-upload $(BUILD)/test/subverted-ingestd $(BUILD)/test/make-fleet $(BUILD)/test/two-groups $(BUILD)/bench/delay_proxy
 
 unit-programs: $(UNIT_FOLDERS:%=$(BUILD)/test/unit-%)
 
@@ -203,7 +210,7 @@ FUZZ_TARGETS := $(patsubst test/fuzz/target/%.cc,%,$(wildcard test/fuzz/target/*
 FUZZ_MAIN = $(call objects,test/fuzz/replay.cc)
 # What reads octets from outside, and no more: a sanitizer's build takes its time.
 FUZZED := $(foreach l,base config envelope registry,$(call sources,$(l))) src/transport/url.cc src/keystore/key_uri.cc src/ingestd/wire.cc src/ingestd/settings.cc \
-  $(patsubst %,src/uploader/%.cc,settings chain envelope_file gaps kept receipt spool state) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
+  $(patsubst %,src/uploader/%.cc,settings chain envelope_file gaps kept names receipt spool state) $(patsubst %,src/doctor/%.cc,kexinit octets tcp)
 FUZZ_EXTERNS = $(CRYPTO_LIBS) $(CRYPT_LIBS) $(BOOST_LIBS) $(FMT_LIBS)
 $(BUILD)/lib/libfuzzed.a: $(call objects,$(FUZZED) $(wildcard test/fuzz/lib/*.cc))
 	@mkdir -p $(@D)

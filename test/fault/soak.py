@@ -69,13 +69,23 @@ class Soak:
                 self.take_picture(camera)
 
     def take_picture(self, camera):
-        content = b"\xff\xd8\xff\xe0" + self.dice.randbytes(self.dice.randint(2_000, 20_000)) + b"\xff\xd9"
-        hidden = self.capture(camera) / f".{self.number}"
-        hidden.write_bytes(content)
-        self.fed.write(hashlib.sha256(content).hexdigest() + "\n")
-        hidden.rename(self.capture(camera) / f"shot-{self.number}.jpg")
-        self.number += 1
+        name, content = self.picture(f"shot-{self.number}.jpg")
+        self.fed.write(self.digest(content) + "\n")
+        self.put(camera, name, content)
         self.left -= 1
+
+    def picture(self, name):
+        self.number += 1
+        return name, b"\xff\xd8\xff\xe0" + self.dice.randbytes(self.dice.randint(2_000, 20_000)) + b"\xff\xd9"
+
+    @staticmethod
+    def digest(content):
+        return hashlib.sha256(content).hexdigest()
+
+    def put(self, camera, name, content):
+        hidden = self.capture(camera) / f".{name}"
+        hidden.write_bytes(content)
+        hidden.rename(self.capture(camera) / name)
 
     def waiting(self):
         count = 0
@@ -153,4 +163,5 @@ def main():
                 program.process.kill()
 
 
-main()
+if __name__ == "__main__":
+    main()
