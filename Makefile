@@ -257,7 +257,7 @@ bench-programs: $(patsubst test/bench/%.cc,$(BUILD)/bench/%,$(wildcard test/benc
 bench: deps-bench
 	$(SUBMAKE) all bench-programs test-programs
 	OLDER='$(OLDER)' /usr/bin/python3 test/bench/run.py $(BUILD)
-	/usr/bin/python3 test/bench/daemon.py $(BUILD)
+	OLDER='$(OLDER)' /usr/bin/python3 test/bench/daemon.py $(BUILD)
 
 # Where the system's own tools look, below any prefix.
 unitdir = $(prefix)/lib/systemd/system

@@ -3,7 +3,8 @@
 """Figures of the daemon, under load and under attack: how many pictures a second it takes in; how long one picture takes from its name in incoming/ until its drop is gone, which is after
 its receipt; alone, at a steady rate, and beside a camera that floods; memory and start-up with thousands of cameras.
 
-usage: daemon.py BUILD [PART...]; parts: ingest steady flood fleet. Envelopes are sealed beforehand by test/fleet/make_fleet.cc.
+usage: daemon.py BUILD [PART...]; parts: ingest steady flood fleet resent failing. OLDER in the environment: the build folder of an older version, which
+`resent` is held against. Envelopes are sealed beforehand by test/fleet/make_fleet.cc.
 """
 import ctypes
 import os
@@ -68,10 +69,12 @@ class Server:
         self.start()
         send_all(self, by_round(WORK / "first"), 1)
 
-    def stop(self):
+    def stop(self, troubled=False):
         self.daemon.terminate()
         if self.daemon.wait() != 0:
             raise SystemExit("the daemon failed")
+        if troubled:
+            return
         log = (WORK / "ingestd.log").read_text(encoding="utf-8")
         if "trouble" in log:
             raise SystemExit("the daemon was in trouble: " + next(line for line in log.splitlines() if "trouble" in line))
@@ -262,6 +265,82 @@ def flood():
     server.stop()
 
 
+def resent():
+    """A backlog of 10,000 that is stored already and comes again, beside an older build that looks for no file before it receipts; alternating, median of
+    three. Each has a tree of its own, copied before either ran."""
+    older = os.environ.get("OLDER")
+    if not older:
+        print("resent-backlog-to-older: left out, OLDER names no older build")
+        return
+    server = Server()
+    server.fleet("d", 1, 10_000, 6_000, WORK / "away")
+    trees = {"ours": (BUILD, server.root), "older": (pathlib.Path(older).resolve(), WORK / "older")}
+    shutil.copytree(server.root, trees["older"][1], symlinks=True)
+    spans = {"ours": [], "older": []}
+    for turn in range(4):  # the first stores it
+        for kind, (build, root) in trees.items():
+            incoming = root / "srv/shutterseal/drop/cam-d1/incoming"
+            for parcel in (WORK / "away/cam-d1").iterdir():
+                shutil.copy(parcel, incoming)
+            os.sync()
+            begin = time.monotonic()
+            run(build / "bin/shutterseal-ingestd", "--root", root, "--once", "--foreground")
+            if turn:
+                spans[kind].append(time.monotonic() - begin)
+            if any(incoming.iterdir()):
+                raise SystemExit(f"{kind}: not all were taken")
+    stored = server.stored("d")
+    if stored != 10_000:
+        raise SystemExit(f"{stored} files of 10,000 envelopes")
+    ratios = [mine / theirs for mine, theirs in zip(spans["ours"], spans["older"])]
+    ratio = statistics.median(ratios)
+    figure("resent-backlog-to-older", round(ratio, 3), "<= 1.1", ratio <= 1.1,
+           f"10,000 duplicates of 6 kB: {statistics.median(spans['ours']):.2f} s, older {statistics.median(spans['older']):.2f} s; rounds from {min(ratios):.2f} to {max(ratios):.2f}")
+
+
+def failing():
+    """Fifty cameras, five pictures each a round, alone, and beside a camera that goes on sending and whose evidence folder is a file; medians of five."""
+    server = Server()
+    for kind in ("alone", "beside"):
+        server.fleet(f"{kind}-", 50, 5 * ROUNDS, 200_000, WORK / kind)
+    server.fleet("bb", 1, 5_000, 20_000, WORK / "failing")
+    os.sync()
+    supply = iter(by_round(WORK / "failing"))
+    parcels = {kind: by_round(WORK / kind) for kind in ("alone", "beside")}
+    server.start_warm()
+    (server.evidence / "cam-bb1").write_bytes(b"in the way")
+    held = server.incoming("bb1").with_name("held")
+
+    def send_on(stop):
+        while not stop.wait(0.02):
+            parcel = next(supply)
+            os.rename(parcel, server.incoming("bb1") / parcel.name)
+
+    spans = {"alone": [], "beside": []}
+    for turn in range(ROUNDS):
+        for kind, all_spans in spans.items():
+            stop = threading.Event()
+            sender = threading.Thread(target=send_on, args=(stop,))
+            if kind == "beside":
+                sender.start()
+                time.sleep(1)
+            all_spans.append(p99(send_all(server, parcels[kind][turn * 250:(turn + 1) * 250], 20)))
+            stop.set()
+            if kind == "beside":
+                sender.join()
+            time.sleep(1)
+            for folder in (server.incoming("bb1"), held):
+                for path in folder.iterdir():
+                    path.unlink(missing_ok=True)
+    if "camera=bb1" not in (WORK / "ingestd.log").read_text(encoding="utf-8"):
+        raise SystemExit("the camera that should fail is not in trouble")
+    ratios = [beside / alone for beside, alone in zip(spans["beside"], spans["alone"])]
+    ratio = statistics.median(ratios)
+    figure("p99-beside-a-failing-camera", round(ratio, 2), "<= 1.2", ratio <= 1.2,
+           f"rounds from {min(ratios):.2f} to {max(ratios):.2f}; medians {statistics.median(spans['beside']):.1f} ms, alone {statistics.median(spans['alone']):.1f} ms")
+    server.stop(troubled=True)
+
+
 def fleet():
     """Five thousand cameras, a hundred thousand small parcels waiting."""
     server = Server()
@@ -289,7 +368,7 @@ def fleet():
 
 
 def main():
-    for name, part in (("ingest", ingest), ("steady", steady), ("flood", flood), ("fleet", fleet)):
+    for name, part in (("ingest", ingest), ("steady", steady), ("flood", flood), ("fleet", fleet), ("resent", resent), ("failing", failing)):
         if not WANTED or name in WANTED:
             part()
     figures.write()
