@@ -42,7 +42,12 @@ in_machine shutterseal camera remove 102 --reason sold > "$world/remove" || { ca
 # Parcels are evidence and are never removed with it.
 in_machine sh -c 'echo x > /srv/shutterseal/drop/cam-101/incoming/9-9-00000000000000aa.parcel'
 expect 75 'are waiting' in_machine shutterseal camera remove 101 --reason sold
-rm "$root/srv/shutterseal/drop/cam-101/incoming/9-9-00000000000000aa.parcel"
+# In incoming/ or, since it waits, in held/ by now.
+remove_parcel() {
+  find "$root/srv/shutterseal/drop/cam-101" -name '*9-9-00000000000000aa.parcel' -delete 2> "$world/removal.log"
+  [ -z "$(find "$root/srv/shutterseal/drop/cam-101" -name '*.parcel')" ]
+}
+wait_until 10 "the parcel cannot be removed" remove_parcel
 
 # A command that waits for a person must not write back what it read before: the suspension stands.
 in_machine shutterseal camera resume 101 > "$world/resume"
