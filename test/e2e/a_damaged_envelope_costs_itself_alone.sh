@@ -51,7 +51,7 @@ sector=$(file_of 14) inode=$(file_of 16)
 { [ -e "$sector" ] && [ -e "$inode" ]; } || fail "the chain is not where this test takes it to be"
 BAD_SECTOR=$(basename "$sector") LOST_INODE=$(basename "$inode")
 export BAD_SECTOR LOST_INODE
-expect 0 'seq=14 .*reason="input/output error"' env LD_PRELOAD="$(preload_of "$build/fault/bad_sector.so:$build/fault/lost_inode.so")" \
+expect 0 'seq=14 .*reason="input/output error"' env LD_PRELOAD="$(preload_of "$build/fault/bad_sector.so" "$build/fault/lost_inode.so")" \
   shutterseal-upload run --root "$(camera_root 101)" --passphrase-file "$passphrase"
 grep -q 'seq=16 .*put-aside=no reason="structure needs cleaning"' "$world/said" || { cat "$world/said"; fail "the inode is not said"; }
 [ "$(pictures)" -eq 5 ] || fail "$(pictures) pictures arrived, not the one beside the two"

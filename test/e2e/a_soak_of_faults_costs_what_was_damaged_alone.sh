@@ -19,7 +19,8 @@ for id in $cameras; do
   mkdir -p "$(camera_root "$id")/etc/shutterseal"
   printf 'log-level = warning\nresend-after = 5s\n' > "$(camera_root "$id")/etc/shutterseal/upload.conf"
 done
-export CLOCK_LIBRARY="$build/fault/clock.so" BAD_FILE_LIBRARY="$build/fault/bad_file.so"
+DAEMON_PRELOAD=$(preload_of "$build/fault/clock.so") UPLOADER_PRELOAD=$(preload_of "$build/fault/clock.so" "$build/fault/bad_file.so")
+export DAEMON_PRELOAD UPLOADER_PRELOAD
 # shellcheck disable=SC2086
 soak() { /usr/bin/python3 "$project/test/fault/mixed_soak.py" "$world" "$SSHD_PID" "$1" "$seed" $cameras; }
 

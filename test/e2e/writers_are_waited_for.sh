@@ -45,7 +45,7 @@ upload 101 || fail "trailers end with $?"
 [ "$(images)" -eq 4 ] || fail "$(images) of 4 pictures with something behind their end arrived"
 
 # Without leases, notices and renames that refuse. Times of the other side, two hours ahead.
-start_watch LD_PRELOAD="$(preload_of "$build/fault/bad_file.so"):$build/fault/clock.so" CLOCK_FILE="$world/clock" LACKS='lease noreplace inotify'
+start_watch LD_PRELOAD="$(preload_of "$build/fault/bad_file.so" "$build/fault/clock.so")" CLOCK_FILE="$world/clock" LACKS='lease noreplace inotify'
 until_true "that there are no notices is not said" said 'trouble reason=no-notices subject="too many open files"'
 make_jpeg "$world/originals/ahead.jpg" 9000
 head -c 4000 "$world/originals/ahead.jpg" > "$c/ahead.jpg"

@@ -45,8 +45,8 @@ class MixedSoak(Soak):
         self.backup = None
         self.clocks = {}
         for camera, uploader in zip(self.cameras, self.uploaders):
-            uploader.command = self.under(self.clock(camera), True, uploader.command)
-        self.daemon.command = self.under(self.clock("server"), False, self.daemon.command)
+            uploader.command = self.under(self.clock(camera), os.environ["UPLOADER_PRELOAD"], uploader.command)
+        self.daemon.command = self.under(self.clock("server"), os.environ["DAEMON_PRELOAD"], self.daemon.command)
 
     # ---- programs ------------------------------------------------------------------------------------------------------------------
 
@@ -60,10 +60,9 @@ class MixedSoak(Soak):
         self.clocks[who] = seconds
         subprocess.run([sys.executable, pathlib.Path(__file__).parent / "set_clock.py", self.world / f"clock-{who}", str(seconds * 1000)], check=True)
 
-    def under(self, clock, bad_file, command):
-        preload = [os.environ["CLOCK_LIBRARY"]] + ([os.environ["BAD_FILE_LIBRARY"]] if bad_file else [])
-        runtime = os.environ.get("SANITIZER_RUNTIME")
-        return ["env", f"LD_PRELOAD={' '.join(([runtime] if runtime else []) + preload)}", f"CLOCK_FILE={clock}", f"BAD_FILES={DAMAGED}:117:o", *command]
+    @staticmethod
+    def under(clock, libraries, command):
+        return ["env", f"LD_PRELOAD={libraries}", f"CLOCK_FILE={clock}", f"BAD_FILES={DAMAGED}:117:o", *command]
 
     def uploader_of(self, camera):
         return self.uploaders[self.cameras.index(camera)]

@@ -52,9 +52,12 @@ fail() {
 # LD_PRELOAD for a program under test: a sanitizer's runtime must come first, or it ends the program or sees none of its calls. The list knows no quoting: a library
 # below a folder with a space in its name is copied.
 preload_of() {
-  library=$1
-  case $library in *[\ :]*) library=$world/${1##*/} && cp "$1" "$library" ;; esac
-  echo "${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME }$library"
+  all=${SANITIZER_RUNTIME:-}
+  for library; do
+    case $library in *[\ :]*) cp "$library" "$world/" && library=$world/${library##*/} ;; esac
+    all=${all:+$all:}$library
+  done
+  echo "$all"
 }
 
 # The search for leaks is a ptrace of its own, and ends a program that is traced already.
