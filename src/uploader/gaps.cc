@@ -125,14 +125,39 @@ void StatedGaps::add(const std::vector<Gap>& gaps) {
 
 // ---- pictures that were never sealed --------------------------------------------------------------------------------------------------------
 
-void LossCounter::add(const std::string& reason, std::uint64_t count) {
-  if (count != 0) counts_[reason] += count;
+LossCounter::LossCounter(std::string file) : file_(std::move(file)) {
+  if (!exists(file_)) return;
+  for (const auto& entry : read_state(file_).value_or(std::vector<KeyValue>{})) {
+    const auto space = entry.value.find(' ');
+    const auto count = entry.key == "lost" && space != std::string::npos ? parse_decimal(entry.value.substr(0, space), kLargestInteger) : std::nullopt;
+    if (count && *count != 0) counts_[entry.value.substr(space + 1)] = *count;
+  }
 }
 
-LossCounter::Counts LossCounter::take(std::int64_t now) {
-  if (counts_.empty() || now < next_) return {};
+void LossCounter::save() const {
+  auto text = format_key_value("format", "1");
+  for (const auto& [reason, count] : counts_) text += format_key_value("lost", std::to_string(count) + " " + reason);
+  replace_file(file_, as_bytes(text), 0600);
+}
+
+void LossCounter::add(const std::string& reason, std::uint64_t count) {
+  if (count == 0) return;
+  counts_[reason] += count;
+  save();
+}
+
+LossCounter::Counts LossCounter::due(std::int64_t now, bool ending) {
+  if (counts_.empty() || (!ending && now < next_)) return {};
   next_ = now + kStatementPause;
-  return take_all();
+  return counts_;
+}
+
+void LossCounter::stated(const std::string& reason, std::uint64_t count) {
+  const auto known = counts_.find(reason);
+  SHUTTERSEAL_BUG_UNLESS(known != counts_.end() && known->second >= count);
+  known->second -= count;
+  if (known->second == 0) counts_.erase(known);
+  save();
 }
 
 std::string note_of_losses(const std::string& reason, std::uint64_t count, TimeMs when) { return fmt::format("gap {} {} {}", count, reason, rfc3339(when)); }

@@ -47,15 +47,19 @@ class StatedGaps {
   std::vector<Gap> stated_;
 };
 
-// Pictures without a sequence: counted by reason, said at once and then at most every ten minutes.
+// Pictures without a sequence: counted by reason, said at once and then at most every ten minutes. In state/losses until they are said: a kill in these
+// minutes would forget them. A crash between the event and this file says them twice.
 class LossCounter {
  public:
-  void add(const std::string& reason, std::uint64_t count);
+  explicit LossCounter(std::string file);
   using Counts = std::map<std::string, std::uint64_t>;
-  [[nodiscard]] Counts take(std::int64_t now);
-  [[nodiscard]] Counts take_all() { return std::exchange(counts_, {}); }
+  void add(const std::string& reason, std::uint64_t count);
+  [[nodiscard]] Counts due(std::int64_t now, bool ending);  // `ending`: all, whatever the time
+  void stated(const std::string& reason, std::uint64_t count);
 
  private:
+  void save() const;
+  std::string file_;
   Counts counts_;
   std::int64_t next_ = 0;
 };

@@ -36,6 +36,7 @@ Session::Session(const Context& context, const Secret& passphrase, const Log& lo
       sender_(context, identity_, login_, spool_, hooks()),
       heartbeat_(context),
       stated_(context.state + "/gaps"),
+      losses_(context.state + "/losses"),
       unsealed_(context.state) {
   station_.recover();
 }
@@ -200,9 +201,10 @@ void Session::state_gaps() {
 }
 
 void Session::state_losses(bool ending) {
-  for (const auto& [reason, count] : (ending ? losses_.take_all() : losses_.take(monotonic_ms()))) {
+  for (const auto& [reason, count] : losses_.due(monotonic_ms(), ending)) {
     const auto note = note_of_losses(reason, count, now_ms());
     static_cast<void>(station_.seal_event(note, note));
+    losses_.stated(reason, count);
   }
 }
 

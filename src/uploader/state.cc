@@ -14,7 +14,7 @@
 
 namespace shutterseal::uploader {
 
-static constexpr const char* kMadeAgain[] = {"link", "heartbeat", "renewal", "kept-age", "gaps", "unsealed"};
+static constexpr const char* kMadeAgain[] = {"link", "heartbeat", "renewal", "kept-age", "gaps", "losses", "unsealed"};
 
 // ---- reading ------------------------------------------------------------------------------------------------------------------------
 

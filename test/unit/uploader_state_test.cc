@@ -346,16 +346,29 @@ TEST_CASE("what a full spool cost is counted over restarts") {
   CHECK_FALSE(Unsealed(scratch.path).is_open());
 }
 
-TEST_CASE("losses are said at once, and then together") {
-  LossCounter losses;
-  CHECK(losses.take(5).empty());
-  losses.add("rejected", 2);
-  losses.add("vanished", 0);
-  CHECK(losses.take(5) == LossCounter::Counts{{"rejected", 2}});
-  losses.add("rejected", 1);
-  losses.add("rejected", 1);
-  CHECK(losses.take(6).empty());
-  CHECK(losses.take(600'005) == LossCounter::Counts{{"rejected", 2}});
+TEST_CASE("losses are said at once, and then together; a kill in between forgets none") {
+  const Scratch scratch;
+  const auto file = scratch.path + "/losses";
+  {
+    LossCounter losses(file);
+    CHECK(losses.due(5, false).empty());
+    losses.add("rejected", 2);
+    losses.add("vanished", 0);
+    CHECK(losses.due(5, false) == LossCounter::Counts{{"rejected", 2}});
+    losses.stated("rejected", 2);
+    losses.add("rejected", 1);
+    losses.add("rejected", 1);
+    CHECK(losses.due(6, false).empty());
+    CHECK(losses.due(600'005, false) == LossCounter::Counts{{"rejected", 2}});
+  }
+  LossCounter again(file);  // it was killed before the event was sealed
+  CHECK(again.due(7, false) == LossCounter::Counts{{"rejected", 2}});
+  again.add("damaged", 1);
+  CHECK(again.due(8, false).empty());
+  CHECK(again.due(8, true) == LossCounter::Counts{{"damaged", 1}, {"rejected", 2}});
+  again.stated("rejected", 2);
+  again.stated("damaged", 1);
+  CHECK(LossCounter(file).due(9, true).empty());
   CHECK(note_of_losses("rejected", 2, 1'800'000'000'000) == "gap 2 rejected 2027-01-15T08:00:00Z");
 }
 
