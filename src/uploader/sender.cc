@@ -230,7 +230,7 @@ bool Sender::is_stuck() const {
 // What was put aside may be stored on the server: that it is lost is said when a receipt was looked at.
 void Sender::hear() {
   if (has_heard_) return;
-  const bool has_damaged = std::exchange(owes_look_, false) || spool_.has_damaged();
+  const bool has_damaged = owes_look_.exchange(false) || spool_.has_damaged();
   if (has_damaged) settle();  // whoever looks for gaps reads what the receipt said
   has_heard_ = true;
   if (has_damaged) hooks_.on_loss();

@@ -43,6 +43,7 @@ class Sender {
 
   // For the thread that seals. Whether a receipt was looked at since an envelope was put aside: the server may have it.
   [[nodiscard]] bool has_heard() const { return has_heard_; }
+  void owe_look() { owes_look_ = true; }  // something is damaged that was not stated: a receipt is looked at although nothing waits. By any thread
   [[nodiscard]] LettingGo& letting_go() { return letting_go_; }
 
  private:
@@ -80,7 +81,8 @@ class Sender {
   int failures_ = 0, troubles_ = 0;
   std::int64_t last_trouble_ = 0;
   std::int64_t suspicious_until_ = 0;  // a disk that damaged one file damages others: each is read before the line is troubled with it
-  bool new_bundle_ = false, owes_look_ = false, is_link_said_ = false;
+  bool new_bundle_ = false, is_link_said_ = false;
+  std::atomic<bool> owes_look_{false};
   std::atomic<bool> has_heard_{false};
 };
 

@@ -192,7 +192,10 @@ void Session::state_gaps() {
   if (sender_.letting_go().needs_proof()) sender_.letting_go().prove_by(station_.seal_event(kReceiptsLost, kReceiptsLostText).name);
   const bool is_asked = refused_.exchange(false) | lost_.exchange(false);
   if (!is_asked && monotonic_ms() < next_gap_look_) return;
-  auto gaps = stated_.without(station_.find_gaps(sender_.has_heard()));
+  const bool has_heard = sender_.has_heard();
+  // Put aside by an earlier process that was killed before it stated that: nothing else may make this one look at a receipt.
+  if (!has_heard && !stated_.without(station_.find_gaps(true)).empty()) sender_.owe_look();
+  auto gaps = stated_.without(station_.find_gaps(has_heard));
   next_gap_look_ = monotonic_ms() + (gaps.size() > kMostGaps ? kGapRest : kGapInterval);
   if (gaps.empty()) return;
   gaps.resize(std::min(gaps.size(), kMostGaps));

@@ -25,6 +25,14 @@ export DAEMON_PRELOAD UPLOADER_PRELOAD
 soak() { /usr/bin/python3 "$project/test/fault/mixed_soak.py" "$world" "$SSHD_PID" "$1" "$seed" $cameras; }
 
 soak "$rounds" || fail "the soak did not come to its end"
+# What waits to be stated together (ten minutes) is stated at a run's end, and arrives.
+start_ingestd
+for id in $cameras; do
+  upload "$id" || fail "camera $id does not drain"
+  upload "$id" || fail "camera $id does not drain"
+  has_drained "$id" || fail "something of camera $id waits"
+done
+stop_ingestd
 mkdir "$world/receipts"
 for id in $cameras; do cp "$server/srv/shutterseal/drop/cam-$id/receipts/receipt.p7m" "$world/receipts/$id"; done
 check() { /usr/bin/python3 "$project/test/fault/mixed_check.py" "$world" "$custodian/custodian.key" "$passphrase"; }
