@@ -126,7 +126,8 @@ expect 0 'unknown-token for="d1"' approve
 echo nonsense >> "$etc/cameras/cam-d2/camera.conf"
 expect 78 'camera.conf' strace -f -y -o "$world/order.log" -e trace=unlinkat,fsync,rename,renameat,renameat2 shutterseal camera withdraw d2 --root "$server"
 [ ! -e "$etc/enrol/invitations/cam-d2.conf" ] || fail "the invitation lives on"
-awk '/unlinkat.*cam-d2.conf/ { gone = NR } /fsync.*enrol\/invitations>/ && gone { synced = NR } /rename.*authorized_keys/ { keys = NR } END { exit !(gone && synced > gone && keys > synced) }' "$world/order.log" || { cat "$world/order.log"; fail "the withdrawal is not synced in time"; }
+# Without that right strace cannot read the names of a process that forbids dumps.
+! has_need memory || awk '/unlinkat.*cam-d2.conf/ { gone = NR } /fsync.*enrol\/invitations>/ && gone { synced = NR } /rename.*authorized_keys/ { keys = NR } END { exit !(gone && synced > gone && keys > synced) }' "$world/order.log" || { cat "$world/order.log"; fail "the withdrawal is not synced in time"; }
 rm -r "$etc/cameras/cam-d2"
 
 # A thousand at once.

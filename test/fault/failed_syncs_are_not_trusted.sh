@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
+needs memory  # strace reads the names from it
 sample_each 2
 syncs=fsync,fdatasync,syncfs
 

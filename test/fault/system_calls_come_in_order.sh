@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/world.sh"
 # shellcheck source=test/lib/fault.sh
 . "$project/test/lib/fault.sh"
+needs memory  # strace reads the names from it
 make_templates
 begin_with daemon
 run_victim daemon "$world/daemon.trace" 2> "$world/ingestd.log"
